@@ -1,0 +1,1 @@
+"""What gateway and adapters share: numbers, redaction, clock, certificates, configuration."""
