@@ -1,0 +1,1 @@
+"""The gateway: one shared opt-out registry, kept as a log."""

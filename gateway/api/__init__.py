@@ -1,0 +1,1 @@
+"""The edge towards gRPC: protobuf messages stop here."""

@@ -1,0 +1,1 @@
+"""``optout audit``: checking the registry without trusting it."""

@@ -1,0 +1,109 @@
+"""One instruction decided: who is served after it, and what the subscriber is told. Pure.
+
+The gateway decides with it, and whoever audits the log decides again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from gateway.domain.capability import Capabilities
+from gateway.domain.enrolment import Circumstances, decide
+from gateway.domain.erasure import decide_erasure
+from gateway.domain.errors import Reason
+from gateway.domain.guardian_orders import Step, take, yield_question
+from gateway.domain.guardians import Finding, Party, Side, part_with
+from gateway.domain.instruction import Disposition, Erase, Instruction, ItemOutcome, Precondition, Verdict
+from gateway.domain.knowledge import begin
+from gateway.domain.policy import Policy
+from gateway.domain.porting import carried_by, claim_for
+from gateway.domain.preferences import Medium
+from gateway.domain.serving import judge_order
+from gateway.domain.subscription import Leg, Subscriber
+
+OFFERED_MEDIA = frozenset({Medium.VOICE})
+
+
+def take_order(
+    holder: Subscriber,
+    instruction: Instruction,
+    policy: Policy,
+    capabilities: Capabilities | None,
+    revision: int,
+    now_ms: int,
+    finding: Finding | None = None,
+) -> Step:
+    """What an instruction makes of the number's holder, the same object if nothing changed, and its outcome.
+
+    ``capabilities`` are what its carrier has declared by then, ``revision`` is that of the instruction's entry and
+    ``now_ms`` the accept time. ``finding`` is what was found at the other party, of an instruction that has one.
+    """
+    standing = judge_order(holder, instruction.carrier)
+    if standing.refusal is not None:
+        return _refuse(holder, standing.refusal)
+    served = holder
+    if standing.claims:
+        served = carried_by(claim_for(holder, instruction.carrier, revision, now_ms), capabilities, now_ms)
+    version = holder.version + 1
+    medium = instruction.medium
+    around = Circumstances(
+        instruction.number, instruction.channel, instruction.evidence, policy, instruction.carrier, now_ms
+    )
+    if isinstance(instruction.action, Erase):
+        return _erase(served, around, capabilities, revision, version)
+    if medium not in OFFERED_MEDIA:
+        return _refuse(served, Reason.MEDIUM_NOT_OFFERED)
+    leg = served.leg(medium)
+    step = take(instruction.action, Party(served, capabilities), finding, around, medium)
+    if step is not None:
+        own = replace(step.own, after=_count_once(step.own.after, version))
+        return replace(step, verdict=_forecast(step.verdict, leg, capabilities, now_ms), own=own)
+    after, verdict = decide(leg, instruction.action, around)
+    verdict = _forecast(verdict, leg, capabilities, now_ms)
+    if after is leg:
+        return Step(verdict, Side(served, None))
+    changed = _count_once(served.with_leg(medium, begin(leg, after, version, capabilities, now_ms)), version)
+    left, news = yield_question(holder, changed, now_ms)
+    return Step(verdict, Side(left, None), news=news)
+
+
+def _erase(
+    holder: Subscriber, around: Circumstances, capabilities: Capabilities | None, revision: int, version: int
+) -> Step:
+    """A wish to be erased, which concerns every medium, and everybody tied to the subscriber."""
+    after, verdict = decide_erasure(holder, around, capabilities, revision)
+    news = part_with(holder) if after.ties != holder.ties else ()
+    return Step(verdict, Side(after if after is holder else _count_once(after, version), None), news=news)
+
+
+def _refuse(holder: Subscriber, reason: Reason) -> Step:
+    return Step(Verdict(Disposition.REFUSED, reason), Side(holder, None))
+
+
+def _count_once(after: Subscriber, version: int) -> Subscriber:
+    """One entry is one version, also of an order that claims the number and changes something."""
+    return after if after.version <= version else replace(after, version=version)
+
+
+def _forecast(verdict: Verdict, leg: Leg, capabilities: Capabilities | None, now_ms: int) -> Verdict:
+    """The verdict with what may be expected of what was done, and what is known to stand in its way."""
+    if not verdict.items:
+        return verdict
+    by_ms = None if capabilities is None else capabilities.effective_by(now_ms)
+    items = tuple([_expect(item, leg, capabilities, by_ms) for item in verdict.items])
+    return Verdict(verdict.disposition, verdict.reason, items, verdict.confirm_by_ms)
+
+
+def _expect(item: ItemOutcome, leg: Leg, capabilities: Capabilities | None, by_ms: int | None) -> ItemOutcome:
+    precondition = _find_precondition(leg, item)
+    if capabilities is not None and item.disposition is Disposition.DONE:
+        expected = capabilities.expect(item.item)
+        return replace(item, precondition=precondition, expected=expected, effective_by_ms=by_ms)
+    return item if precondition == item.precondition else replace(item, precondition=precondition)
+
+
+def _find_precondition(leg: Leg, item: ItemOutcome) -> Precondition | None:
+    """A condition that is known not to be met for an item, or for the service that it is part of."""
+    if item.disposition is Disposition.REFUSED:
+        return None
+    return leg.effects.of(item.item).precondition or leg.effects.service.precondition

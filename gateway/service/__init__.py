@@ -1,0 +1,1 @@
+"""Use cases: they join the rules to the store and know neither gRPC nor HTTP."""

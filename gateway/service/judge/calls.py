@@ -1,0 +1,63 @@
+"""Calls that switches dealt with, and their summaries: what subscribers hear of them, counted again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from gateway.domain.interception import Interception, InterceptionAction
+from gateway.domain.notice_rules import close_summary, read_tally, take_call, write_tally
+from gateway.domain.policy import DecidingRule
+from gateway.domain.preferences import InterceptionNotice, Medium
+from gateway.domain.serving import check_served
+from gateway.service.judge.case import Case, Ruling, WrongError
+from optout.kit.identity import Role
+from optout.kit.number import PhoneNumber
+
+_ABOUT_NOBODY = ("action", "rule", "reporter")
+_ABOUT_SUBJECT = ("action", "at", "rule", "category", "revision", "reporter")
+
+
+def judge_interception(case: Case) -> Iterator[Ruling]:
+    """One call: who reports it, whether its caller may be named, and what the subscriber hears of it."""
+    told = case.payload["call"]
+    role, _, party = told["reporter"].partition("/")
+    if role not in {Role.CARRIER.value, Role.SCREENER.value}:
+        raise WrongError("neither a switch nor a carrier reports it")
+    actor = case.policy.actor(party if role == Role.CARRIER.value else "")
+    if case.holder is None:
+        InterceptionAction(told["action"])
+        yield Ruling({"call": {name: told[name] for name in _ABOUT_NOBODY}}, actor=actor)
+        return
+    if role == Role.CARRIER.value:
+        check_served(case.holder.carrier, party)
+    call = _read_call(told, case.holder.number)
+    named = ("caller",) if call.is_stopped and "caller" in told else ()
+    content: dict[str, Any] = {"call": {name: told[name] for name in (*_ABOUT_SUBJECT, *named)}}
+    if call.is_stopped:
+        before, choice = case.memory.tally(case.label, case.time_ms), case.holder.voice.preferences.notices
+        after, fate, _ = take_call(before, call, choice, case.policy.notices, case.time_ms)
+        content |= {"fate": fate.value, "tally": write_tally(after)}
+    yield Ruling(content, case.holder, actor)
+
+
+def _read_call(told: dict[str, Any], called: PhoneNumber) -> Interception:
+    caller = PhoneNumber(told["caller"]) if "caller" in told else None
+    rule = DecidingRule(told["rule"]) if told["rule"] else None
+    return Interception(InterceptionAction(told["action"]), called, caller, told["at"], rule, told["category"])
+
+
+def judge_summary(case: Case) -> Iterator[Ruling]:
+    """The calls that waited to be told together, at the time set for it."""
+    tally, state = case.memory.tally(case.label, case.time_ms), case.subject
+    if not 0 < tally.summary_ms <= case.time_ms:
+        raise WrongError("no summary is due")
+    is_told = state.leg(Medium.VOICE).preferences.notices.interception is not InterceptionNotice.NONE
+    content = {"calls": tally.folded, "told": is_told, "tally": write_tally(close_summary(tally))}
+    yield Ruling(content, state)
+
+
+def heed_tally(case: Case) -> None:
+    """The tally after it is what the next call begins with."""
+    if "tally" in case.payload and case.label:
+        case.memory.tallies[case.label] = case.time_ms, read_tally(case.payload["tally"])

@@ -1,0 +1,31 @@
+"""What a change of a leg gives rise to besides notices: an order to its carrier's platform, and a look when due."""
+
+from __future__ import annotations
+
+from gateway.domain.capability import Capabilities, Enforcement
+from gateway.domain.preferences import Medium
+from gateway.domain.subscription import Subscriber
+from gateway.service.outbox import Origin, OutboxSealer
+from gateway.service.wakes import wake_for_effects
+from gateway.store.rows import OutboxRow
+
+
+def leg_rows(
+    sealer: OutboxSealer,
+    origin: Origin,
+    before: Subscriber,
+    after: Subscriber,
+    medium: Medium,
+    capabilities: Capabilities | None,
+) -> tuple[OutboxRow, ...]:
+    """The rows of a leg of which something is to be carried out; none where nothing is."""
+    leg = after.leg(medium)
+    if leg.effects == before.leg(medium).effects:
+        return ()
+    rows: tuple[OutboxRow, ...] = ()
+    # The order to erase, which goes to every carrier whatever it enforces, switches off as well.
+    is_told = after.erasure is not None and before.erasure is None
+    if not is_told and capabilities is not None and capabilities.enforcement is Enforcement.PLATFORM:
+        rows = (sealer.apply_row(after, medium, origin.label, origin.key, origin.index, origin.now_ms),)
+    wake = wake_for_effects(leg, medium, origin.now_ms)
+    return rows if wake is None else (*rows, sealer.wake_row(wake, origin.label, origin.key, origin.index))

@@ -1,0 +1,93 @@
+"""A witness: judges what logs ask it to cosign, keeps its books, and only then signs."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from gateway.store.base import StoreError
+from gateway.store.witness_book import BookMovedError, Contradiction, Cosigned, WitnessBook
+from gateway.tlog.checkpoint import Checkpoint
+from gateway.tlog.cosignature import Cosigner
+from gateway.tlog.note import Verifier
+from gateway.tlog.witness import AddCheckpoint, Judgement, RequestError, Status, decode_request, judge
+from optout.kit.clock import Clock
+
+log = logging.getLogger(__name__)
+
+
+class WitnessUnableError(Exception):
+    """The witness cannot cosign now: ``reason`` is CLOCK_BEHIND or what its books say. Ask again later."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class WitnessAnswer:
+    """The status, and a body: signature lines if cosigned, the size the witness is at on a conflict."""
+
+    status: Status
+    body: str = ""
+
+
+class Witness:
+    """Cosigns checkpoints of the logs it knows by the keys of each origin; each continues the one before."""
+
+    def __init__(
+        self, cosigner: Cosigner, logs: Mapping[str, Sequence[Verifier]], book: WitnessBook, clock: Clock
+    ) -> None:
+        self._cosigner = cosigner
+        self._logs = logs
+        self._book = book
+        self._clock = clock
+        self._turn = asyncio.Lock()
+
+    async def add_checkpoint(self, body: bytes) -> WitnessAnswer:
+        """Answer one request. Raises WitnessUnableError, with nothing cosigned."""
+        try:
+            request = decode_request(body)
+        except RequestError:
+            return WitnessAnswer(Status.BAD_REQUEST)
+        try:
+            async with self._turn:
+                return await self._answer(request, body)
+        except StoreError as error:
+            raise WitnessUnableError(error.reason) from error
+
+    async def _answer(self, request: AddCheckpoint, body: bytes) -> WitnessAnswer:
+        origin = request.note.text.partition("\n")[0]
+        last = await asyncio.to_thread(self._book.last, origin) if origin in self._logs else None
+        known = last.checkpoint if last is not None else None
+        judgement = judge(request, self._logs, known)
+        time_s = self._clock.now_ms() // 1000
+        if judgement.checkpoint is not None and judgement.status is Status.OK:
+            return await self._cosign(judgement.checkpoint, last, time_s)
+        if _contradicts(request, judgement, known):
+            log.error("a log contradicts itself", extra={"origin": origin, "status": int(judgement.status)})
+            row = Contradiction(origin, judgement.status, body, time_s)
+            await asyncio.to_thread(self._book.add_evidence, row)
+        return WitnessAnswer(judgement.status, f"{judgement.size}\n" if judgement.status is Status.CONFLICT else "")
+
+    async def _cosign(self, checkpoint: Checkpoint, last: Cosigned | None, time_s: int) -> WitnessAnswer:
+        if last is not None and time_s < last.time_s:
+            # A cosignature bounds the times of entries: it is never dated before an earlier one.
+            raise WitnessUnableError("CLOCK_BEHIND")
+        try:
+            await asyncio.to_thread(self._book.keep, last, Cosigned(checkpoint, time_s))
+        except BookMovedError:
+            raise WitnessUnableError(BookMovedError.reason) from None
+        return WitnessAnswer(Status.OK, self._cosigner.cosign(checkpoint.text(), time_s).encode())
+
+
+def _contradicts(request: AddCheckpoint, judgement: Judgement, known: Checkpoint | None) -> bool:
+    """Whether a log's own signature may stand under two histories: a proof that fails, or another root of one size."""
+    if judgement.status is Status.UNPROCESSABLE:
+        return True
+    if judgement.status is not Status.CONFLICT or known is None:
+        return False
+    shown = Checkpoint.from_text(request.note.text)
+    return shown.size == known.size and shown.root != known.root

@@ -1,0 +1,1 @@
+"""The Merkle log, pure: hashing, leaves and openings, the head; proofs, tiles, signed notes, the state map."""

@@ -1,0 +1,1 @@
+"""The edge towards HTTP: health and metrics."""
