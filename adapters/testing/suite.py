@@ -1,0 +1,115 @@
+"""The carrier suite: everything that a carrier's adapter promises, over its real protocols, as a table of cases.
+
+`run_suite` plays every row of `adapters.testing.cases` that the carrier's declarations call for, and returns one result
+a row. Three rows more are about the whole: that the adapter starts, that no log line holds a number or a secret, and
+that the simulated systems saw no rule broken. Nothing outside this machine is spoken to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from adapters.carrier.base import Carrier
+from adapters.carrier.contract import name_value
+from adapters.testing.cases import Row, list_rows
+from adapters.testing.recording_gateway import Script
+from adapters.testing.senders import Sender, UnplayableError, open_senders
+from adapters.testing.stage import Stage, open_stage
+from optout.v1 import types_pb2
+
+START = "start: the adapter starts, and its systems can speak to it"
+CLOSING_ROWS = ("log: no number or secret in any line", "rules: no simulated system saw one broken")
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of a row; `problem` is empty if it holds, and never tells a number."""
+
+    row: str
+    problem: str = ""
+
+    def __str__(self) -> str:
+        """Name the row, and what is wrong with it."""
+        return f"{self.row}: {self.problem}" if self.problem else self.row
+
+
+def list_names(carrier: Carrier) -> Sequence[str]:
+    """Name the rows of a carrier, in the order of `run_suite`'s results."""
+    return [START, *(name_row(row) for row in list_rows(carrier)), *CLOSING_ROWS]
+
+
+async def run_suite(carrier: Carrier, folder: Path, only: str = "", patience_s: float = 5.0) -> list[Result]:
+    """Play a carrier's rows, `only` those whose names begin so; `folder` takes its journal and secrets, and is empty.
+
+    `patience_s` is how long the SMS channel waits for what should come back.
+
+    An adapter that does not start, for what is wrong in its data, fails the first row and plays no other.
+    """
+    async with AsyncExitStack() as cleanup:
+        try:
+            stage = await cleanup.enter_async_context(open_stage(carrier, folder))
+            senders = await open_senders(stage, cleanup, patience_s)
+        except (ValueError, UnplayableError) as error:
+            return [Result(START, f"{type(error).__name__}: {error}")]
+        results = [
+            await _play(stage, senders, row, place)
+            for place, row in enumerate(list_rows(carrier))
+            if name_row(row).startswith(only)
+        ]
+        return [Result(START), *results, *_close(stage)]
+
+
+def name_row(row: Row) -> str:
+    """Name a row: its channel and what it is about."""
+    return f"{row.channel}: {row.name}"
+
+
+def describe(instruction: types_pb2.Instruction) -> str:
+    """Write what an instruction asks, without a number: its action, and labels or how many numbers."""
+    action = str(instruction.WhichOneof("action"))
+    asked = getattr(instruction, action)
+    if action == "set_refused_categories":
+        return " ".join([action, *(f"refuse={label}" for label in asked.refuse)])
+    if action in ("edit_reject_list", "edit_allow_list"):
+        return f"{action} add={len(asked.add)}"
+    if action == "ask_guardian":
+        return f"{action} {name_value(types_pb2.GuardianScope, asked.scope)}"
+    if action == "act_for_ward":
+        return f"{action} {asked.preset}"
+    if action == "end_guardian":
+        return f"{action} {'one' if asked.party else 'all'}"
+    return action
+
+
+async def _play(stage: Stage, senders: dict[str, Sender], row: Row, place: int) -> Result:
+    number = f"{row.prefix}{place:08d}"
+    stage.gateway.follow(row.gateway)
+    back = await senders[row.channel].send(row, number)
+    stage.gateway.follow(Script())
+    seen = stage.gateway.of(f"+86{number}")
+    problems = []
+    if not _is_answered(row, back):
+        problems.append(f"{row.back!r} should come back, but {back!r} did")
+    if (described := tuple(map(describe, seen))) != row.sees:
+        problems.append(f"the gateway should see {list(row.sees)}, but saw {list(described)}")
+    channel = f"CHANNEL_{row.channel.upper()}"
+    if wrong := {types_pb2.Channel.Name(one.channel) for one in seen} - {channel}:
+        problems.append(f"the gateway should hear of it over {channel}, but did over {sorted(wrong)}")
+    return Result(name_row(row), "; ".join(problems))
+
+
+def _is_answered(row: Row, back: str) -> bool:
+    if row.channel != "sms" or row.back == "taken":
+        return back == row.back
+    return all(word in back for word in row.back.split())
+
+
+def _close(stage: Stage) -> list[Result]:
+    leaks = stage.log.find_leaks(list(stage.passwords.values()))
+    said = "" if stage.log.has_lines else "nothing was logged at all"
+    broken = sorted({entry.violation for entry in stage.smsc.violations}) if stage.smsc is not None else []
+    problems = (f"{leaks} lines" if leaks else said, ", ".join(broken))
+    return [Result(row, problem) for row, problem in zip(CLOSING_ROWS, problems, strict=True)]
