@@ -1,0 +1,160 @@
+"""The carrier's own app books by signed requests: proved, taken once, answered with the outcome."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adapters.carrier.rpc import Advice, GatewayError
+from adapters.wire.app_order import AppOrderError, read_order
+from optout.v1 import types_pb2
+from tests.carrier.account_rig import APP_KEY, NATIONAL, NUMBER, AccountRig, open_account
+from tests.carrier.waiting import leaks
+
+NOTICE = sha256(b"what the app showed").hexdigest()
+OPEN = {
+    "serial": "A1",
+    "number": NATIONAL,
+    "proof": "one_tap_login",
+    "action": "open",
+    "notice_version": "2026-11",
+    "notice_digest": NOTICE,
+    "consent": True,
+}
+
+
+@pytest.fixture
+async def rig(tmp_path: Path) -> AsyncIterator[AccountRig]:
+    async with open_account(tmp_path) as made:
+        yield made
+
+
+def order(serial: str, action: str, *values: str, proof: str = "one_tap_login") -> dict[str, Any]:
+    return {"serial": serial, "number": NATIONAL, "proof": proof, "action": action, "values": list(values)}
+
+
+async def test_open_when_booked_by_app_then_open_with_the_consent_as_evidence(rig: AccountRig) -> None:
+    status, answer = await rig.book_by_app(OPEN)
+    assert (status, answer["disposition"], answer["state"], answer["replayed"]) == (200, "done", "open", False)
+    [instruction] = rig.gateway.seen
+    assert (instruction.number, instruction.channel) == (NUMBER, types_pb2.CHANNEL_APP)
+    assert (instruction.reference.account, instruction.instruction_id) == (APP_KEY, "app:A1")
+    evidence = instruction.evidence
+    assert evidence.separate_consent == types_pb2.CONSENT_GIVEN
+    assert (evidence.notice_version, evidence.notice_digest.hex()) == ("2026-11", NOTICE)
+    assert list(evidence.proofs) == [types_pb2.PROOF_ONE_TAP_LOGIN]
+
+
+async def test_booking_when_sent_again_freshly_signed_then_first_outcome_again(rig: AccountRig) -> None:
+    await rig.book_by_app(OPEN)
+    status, answer = await rig.book_by_app(OPEN)
+    assert (status, answer["disposition"], answer["replayed"]) == (200, "done", True)
+    status, answer = await rig.book_by_app(OPEN | {"serial": "A1", "action": "cancel"})
+    assert (status, answer["reason"]) == (409, "ID_REUSED")
+
+
+async def test_settings_when_booked_by_app_then_each_is_carried_out(rig: AccountRig) -> None:
+    await rig.book_by_app(OPEN)
+    for number, (action, *values) in enumerate(
+        [
+            ("refuse", "loan", "insurance"),
+            ("accept", "insurance"),
+            ("reject_add", "4001234567"),
+            ("allow_add", "95588"),
+            ("segments", "400", "overseas", "170"),
+            ("treatment", "assistant", "challenge"),
+            ("notices", "daily", "at_night"),
+            ("quiet_hours", "every_day 22:00-08:00"),
+        ]
+    ):
+        status, answer = await rig.book_by_app(order(f"s{number}", action, *values))
+        assert (status, answer["disposition"]) == (200, "done"), action
+    wishes = (await rig.state()).preferences
+    assert "loan" in wishes.refused_categories
+    assert "insurance" not in wishes.refused_categories
+    assert list(wishes.reject_list) == ["+864001234567"]
+    assert [segment.prefix for segment in wishes.refused_segments if segment.prefix] == ["+86170"]
+    assert wishes.treatment == types_pb2.TREATMENT_ASSISTANT
+    assert wishes.notices.at_night
+    assert (wishes.quiet_hours[0].start_minute, wishes.quiet_hours[0].end_minute) == (1320, 480)
+
+
+async def test_cancel_when_one_tap_login_alone_then_second_word_and_code_then_done(rig: AccountRig) -> None:
+    await rig.book_by_app(OPEN)
+    status, answer = await rig.book_by_app(order("c1", "cancel"))
+    assert (status, answer["disposition"], answer["state"]) == (200, "needs_confirmation", "pending_cancel")
+    assert answer["confirm_by_ms"] > 0
+    status, answer = await rig.book_by_app(order("c2", "cancel", proof="sms_code"))
+    assert (status, answer["disposition"], answer["state"]) == (200, "done", "closed")
+
+
+async def test_setting_when_not_open_then_refused_and_told_how(rig: AccountRig) -> None:
+    status, answer = await rig.book_by_app(order("s1", "refuse", "loan"))
+    assert (status, answer["disposition"], answer["reason"]) == (200, "refused", "NOT_OPEN")
+    assert "10086" in answer["text"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"signature": "0" * 64}, "bad_signature"),
+        ({"signature": "zz"}, "bad_header"),
+        ({"key": "another"}, "unknown_key"),
+        ({"timestamp": "1700000000000"}, "stale_timestamp"),
+        ({"timestamp": "now"}, "bad_header"),
+        ({"nonce": "x"}, "bad_header"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else next(iter(value)),
+)
+async def test_booking_when_not_proved_then_401(rig: AccountRig, changes: dict[str, str], reason: str) -> None:
+    assert await rig.book_by_app(OPEN, **changes) == (401, {"reason": reason})
+    assert rig.gateway.seen == []
+
+
+async def test_booking_when_nonce_comes_again_then_409(rig: AccountRig) -> None:
+    assert (await rig.book_by_app(OPEN, nonce="abcdefgh"))[0] == 200
+    assert await rig.book_by_app(OPEN, nonce="abcdefgh") == (409, {"reason": "replayed_nonce"})
+    assert len(rig.gateway.seen) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"number": "12"}, "TOO_SHORT"),
+        ({"number": "10086"}, "NOT_A_SUBSCRIBER"),
+        ({"action": "explode"}, "unknown_action"),
+        ({"proof": "trust_me"}, "malformed_field"),
+        ({"serial": ""}, "missing_field"),
+        ({"serial": "x" * 101}, "malformed_field"),
+        ({"values": [1]}, "malformed_field"),
+        ({"consent": "yes"}, "malformed_field"),
+        ({"consent": False}, "consent_required"),
+        ({"consent": None}, "consent_required"),
+        ({"surprise": 1}, "unknown_field"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else next(iter(value)),
+)
+async def test_booking_when_malformed_then_400_with_the_reason(
+    rig: AccountRig, change: dict[str, Any], reason: str
+) -> None:
+    assert await rig.book_by_app(OPEN | change) == (400, {"reason": reason})
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"{", b'{"serial":"1","serial":"2"}', b"\xff", b"[" * 100_000])
+def test_body_when_hostile_then_reasoned_refusal(body: bytes) -> None:
+    with pytest.raises(AppOrderError) as caught:
+        read_order(body)
+    assert caught.value.reason in {"not_json", "too_large"}
+
+
+async def test_booking_when_gateway_is_away_then_503_and_when_it_refuses_then_422(
+    rig: AccountRig, caplog: pytest.LogCaptureFixture
+) -> None:
+    rig.gateway.failures = [GatewayError("UNAVAILABLE", Advice.LATER), GatewayError("NOT_SERVED", Advice.NEVER)]
+    assert await rig.book_by_app(OPEN) == (503, {"reason": "UNAVAILABLE"})
+    assert await rig.book_by_app(OPEN) == (422, {"reason": "NOT_SERVED"})
+    assert leaks(caplog.records) == []

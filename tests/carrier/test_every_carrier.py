@@ -1,0 +1,87 @@
+"""What holds for the data of every carrier."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import tomllib
+from importlib import resources
+from typing import Any
+
+import pytest
+
+from adapters import mobile, telecom, unicom
+from adapters.carrier.base import Carrier, Verb, find_carrier
+from adapters.carrier.commands import Command, CommandContext, CommandTable, parse_command
+from adapters.carrier.contract import write_capabilities, write_opening
+from adapters.carrier.templates import Renderer
+from adapters.wire.longmessage import split_message
+from tests.mobile.test_mobile_data import VALUES
+
+CARRIERS: list[Carrier] = [mobile.CARRIER, telecom.CARRIER, unicom.CARRIER]
+CODES = {"mobile": "10086", "telecom": "10001", "unicom": "10010"}
+SAMPLES = 300
+
+by_carrier = pytest.mark.parametrize("carrier", CARRIERS, ids=lambda carrier: carrier.id)
+
+
+@by_carrier
+def test_carrier_when_looked_up_by_id_then_found_by_its_entry_point(carrier: Carrier) -> None:
+    assert find_carrier(carrier.id) is carrier
+
+
+@by_carrier
+def test_notices_when_given_any_parameters_then_written_in_full_and_about_this_carrier_alone(carrier: Carrier) -> None:
+    renderer = Renderer(carrier.data.notices)
+    rng = random.Random(carrier.id)
+    for template in carrier.data.notices.templates:
+        needs = sorted(renderer.needs(template))
+        choices = list(itertools.islice(itertools.product(*(VALUES[name] for name in needs)), 20_000))
+        shortest = 1000
+        for values in rng.sample(choices, min(SAMPLES, len(choices))):
+            text = renderer.render(template, dict(zip(needs, values, strict=True)))
+            assert text.startswith(carrier.data.notices.signature)
+            assert "{" not in text
+            assert "，。" not in text
+            assert "。。" not in text
+            others = [code for owner, code in CODES.items() if owner != carrier.id]
+            assert [code for code in others if code in text] == []
+            split_message(text, 0)
+            shortest = min(shortest, len(text))
+        assert shortest <= 70, template
+
+
+@by_carrier
+def test_capabilities_when_declared_then_every_carrier_has_the_templates_that_the_gateway_asks_for(
+    carrier: Carrier,
+) -> None:
+    declared = write_capabilities(carrier.data)
+    assert set(declared.templates) == set(write_capabilities(mobile.CARRIER.data).templates)
+    assert {item.kind for item in declared.items} == {
+        item.kind for item in write_capabilities(mobile.CARRIER.data).items
+    }
+    assert write_opening(carrier.data.opening).refused_categories
+
+
+@by_carrier
+def test_second_word_when_a_question_is_open_then_confirms_and_never_else(carrier: Carrier) -> None:
+    sms = carrier.data.sms
+    assert sms is not None
+    table = CommandTable(sms)
+    for text in ("Y", "是", "确认"):
+        assert parse_command(table, text, CommandContext(has_prompt=True)) == Command(Verb.CONFIRM)
+        assert not isinstance(parse_command(table, text, CommandContext()), Command)
+
+
+@by_carrier
+def test_folder_when_listed_then_has_the_same_files_as_every_other(carrier: Carrier) -> None:
+    names = {entry.name for entry in resources.files(f"adapters.{carrier.id}").iterdir()}
+    assert {"__init__.py", "data.toml", "sms.py"} <= names
+
+
+@by_carrier
+def test_data_when_read_as_text_then_says_which_words_are_synthetic(carrier: Carrier) -> None:
+    text = (resources.files(f"adapters.{carrier.id}") / "data.toml").read_text(encoding="utf-8")
+    data: dict[str, Any] = tomllib.loads(text)
+    assert data["service_code"] == CODES[carrier.id]
+    assert "All wording is synthetic" in text
