@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from gateway.cli.demo.carriers import CARRIERS
-from gateway.cli.demo.stage import CarrierStage, Stage, demand
+from gateway.cli.demo.stage import CarrierStage, Stage, demand, until
 from gateway.cli.paper import columns, table
 from optout.sim.v1 import crm_pb2, smsc_pb2, wechat_pb2
 from optout.v1 import types_pb2
@@ -107,15 +107,24 @@ async def play(stage: Stage, say: Callable[[str], None]) -> None:
 async def check(stage: Stage, say: Callable[[str], None]) -> None:
     """Every simulator asserts what it was sent: above all that no subscriber pays, and that every answer was right."""
     for place in stage.carriers.values():
-        gateway = await place.smsc.GetState(smsc_pb2.SmscServiceGetStateRequest())
+        gateway = await _settled(place)
         crm = await place.crm.GetState(crm_pb2.CrmServiceGetStateRequest())
         wechat = await place.wechat.GetState(wechat_pb2.WechatServiceGetStateRequest())
         broken = [violation.rule for state in (gateway, crm, wechat) for violation in state.violations]
         demand(not broken, f"the systems of {place.carrier.id} saw violations: {', '.join(broken)}")
-        demand(not gateway.unacknowledged, f"the SMS gateway of {place.carrier.id} waits for an acknowledgement")
         reached = await _reached(place)
         demand(reached, f"a channel of {place.carrier.id} was not reached over its own protocol")
     say("Every text was acknowledged and free of charge, every order and callback answered as its system expects.")
+
+
+async def _settled(place: CarrierStage) -> smsc_pb2.SmscServiceGetStateResponse:
+    """The SMS gateway's state once all that it delivered is acknowledged: a report may still be on its way."""
+
+    async def look() -> smsc_pb2.SmscServiceGetStateResponse:
+        return await place.smsc.GetState(smsc_pb2.SmscServiceGetStateRequest())
+
+    what = f"nothing at the SMS gateway of {place.carrier.id} waits for an acknowledgement"
+    return await until(look, lambda state: not state.unacknowledged, what)
 
 
 async def _reached(place: CarrierStage) -> bool:
