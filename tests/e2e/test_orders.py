@@ -13,7 +13,7 @@ from adapters.simulators.crm import Booking, CrmFault, CrmSimulator
 from adapters.simulators.faults import LOST_ANSWER
 from adapters.wire.answer import Answer, ItemAnswer, Result
 from adapters.wire.order import Consent, Desk, Order, Proof, Verb
-from gateway.cli.demo.layout import pick_port
+from optout.kit.ports import pick_port
 from optout.kit.redact import find_numbers
 from optout.sim.v1 import crm_pb2, crm_pb2_grpc, smsc_pb2
 from tests.e2e.desks import ENVELOPES, open_desks

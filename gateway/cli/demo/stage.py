@@ -44,7 +44,15 @@ from optout.sim.v1 import (
     wechat_pb2,
     wechat_pb2_grpc,
 )
-from optout.v1 import number_pb2_grpc, policy_pb2_grpc, registry_pb2, registry_pb2_grpc, screening_pb2_grpc, types_pb2
+from optout.v1 import (
+    number_pb2_grpc,
+    policy_pb2_grpc,
+    registry_pb2,
+    registry_pb2_grpc,
+    screening_pb2,
+    screening_pb2_grpc,
+    types_pb2,
+)
 
 GATEWAY = Identity(Role.GATEWAY, "gateway")
 INSTITUTE = Identity(Role.INSTITUTE, "institute")
