@@ -58,7 +58,7 @@ from tests.e2e.sweep import search, search_for, spell, spell_bytes
 
 GONE, STAYS = "13800138000", "13900139000"
 DAY_MS = 86_400_000
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 SERVICE_CODES = {"mobile": "10086", "telecom": "10001"}
 PROTOCOLS = {"mobile": Protocol.CMPP, "telecom": Protocol.SMGP}
 ORDER = Order(
@@ -293,7 +293,6 @@ async def prove_state(audit: Any, asked: audit_pb2.ProveStateRequest) -> audit_p
     raise AssertionError("no EPOCH came")
 
 
-@pytest.mark.timeout(180)
 async def test_erasure_when_the_retention_ends_then_no_byte_tells_who_it_was_and_old_proofs_hold(
     tmp_path: Path, house_log: Any
 ) -> None:
