@@ -41,7 +41,7 @@ def list_names(carrier: Carrier) -> Sequence[str]:
     return [START, *(name_row(row) for row in list_rows(carrier)), *CLOSING_ROWS]
 
 
-async def run_suite(carrier: Carrier, folder: Path, only: str = "", patience_s: float = 5.0) -> list[Result]:
+async def run_suite(carrier: Carrier, folder: Path, only: str = "", patience_s: float = 30.0) -> list[Result]:
     """Play a carrier's rows, `only` those whose names begin so; `folder` takes its journal and secrets, and is empty.
 
     `patience_s` is how long the SMS channel waits for what should come back.
@@ -75,6 +75,8 @@ def describe(instruction: types_pb2.Instruction) -> str:
         return " ".join([action, *(f"refuse={label}" for label in asked.refuse)])
     if action in ("edit_reject_list", "edit_allow_list"):
         return f"{action} add={len(asked.add)}"
+    if action == "confirm":
+        return f"{action} guardian" if asked.guardian else action
     if action == "ask_guardian":
         return f"{action} {name_value(types_pb2.GuardianScope, asked.scope)}"
     if action == "act_for_ward":
