@@ -139,24 +139,24 @@ PACKETS = [
     Packet("end", "cmpp", "TERMINATE_RESP", RESPONSE | 2, None, 12, ()),
     Packet("submit", "smgp", "SUBMIT", 2, "3.0", 126 + 42 + 4, smgp_submit(GB, NUMBER, OTHER, fixed_fee=True)),
     Packet("submit", "smgp", "SUBMIT", 2, "1.3", 120 + 42 + 4, smgp_submit(GB, NUMBER, OTHER, fixed_fee=False)),
-    Packet("query", "smgp", "QUERY", 7, None, 31, (text("query_time", 8, "20261127"), *QUERY_KEY)),
+    Packet("query", "smgp", "QUERY", 7, "3.0", 31, (text("query_time", 8, "20261127"), *QUERY_KEY)),
     Packet(
         "query",
         "smgp",
         "QUERY_RESP",
         RESPONSE | 7,
-        None,
+        "3.0",
         71,
         (text("query_time", 8, "20261127"), *QUERY_KEY, *counters(), octets("reserve", b"reserved")),
     ),
-    Packet("end", "smgp", "EXIT", 6, None, 12, ()),
-    Packet("end", "smgp", "EXIT_RESP", RESPONSE | 6, None, 12, ()),
+    Packet("end", "smgp", "EXIT", 6, "3.0", 12, ()),
+    Packet("end", "smgp", "EXIT_RESP", RESPONSE | 6, "3.0", 12, ()),
     Packet(
         "answer",
         "smgp",
         "DELIVER_RESP",
         RESPONSE | 3,
-        None,
+        "3.0",
         26,
         (octets("msg_id", SMGP_ID), uint("status", 4, 255)),
     ),
@@ -232,6 +232,22 @@ def test_packet_when_written_from_the_specification_then_each_field_is_shown(pac
     expected = {field.name: field.shown for field in packet.fields}
     assert {name: shown[name] for name in expected} == expected
     assert [name for name in shown if name in expected] == list(expected)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "asked", "shown"),
+    [
+        ("cmpp", None, None),
+        ("cmpp", cmpp.Version.V20, "2.0"),
+        ("cmpp", cmpp.Version.V30, "3.0"),
+        ("smgp", None, "3.0"),
+        ("smgp", smgp.Version.V13, "1.3"),
+    ],
+)
+def test_version_when_a_layout_is_shared_then_the_one_asked_for(protocol: str, asked: Any, shown: str | None) -> None:
+    _, describe = CODECS[protocol]
+    shared = next(packet for packet in PACKETS if packet.protocol == protocol and packet.command == "QUERY")
+    assert describe(frame_of(shared), asked)["version"] == shown
 
 
 @by_hand
