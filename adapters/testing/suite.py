@@ -41,7 +41,7 @@ def list_names(carrier: Carrier) -> Sequence[str]:
     return [START, *(name_row(row) for row in list_rows(carrier)), *CLOSING_ROWS]
 
 
-async def run_suite(carrier: Carrier, folder: Path, only: str = "", patience_s: float = 5.0) -> list[Result]:
+async def run_suite(carrier: Carrier, folder: Path, only: str = "", patience_s: float = 30.0) -> list[Result]:
     """Play a carrier's rows, `only` those whose names begin so; `folder` takes its journal and secrets, and is empty.
 
     `patience_s` is how long the SMS channel waits for what should come back.

@@ -31,7 +31,7 @@ all others         body
 ``body`` are hex. ``tlvs`` is a list of: tag (number), name (as in the specification, null if unknown), value
 (hex); ``junk`` is what follows the last of them. All else is as the specification has it, text or number.
 
-msg_id_parts: null if the id is not BCD, else gateway, time (MMDDHHMM), sequence, all digits.
+msg_id_parts: gateway, time (MMDDHHMM), sequence; all of them digits. Null if the id is not BCD.
 
 The content of a message: tp_udhi (0 without the parameter), udh_unannounced (true if the content starts like the
 header of a long message but TP_udhi does not say so), then as ``describe_content`` says.

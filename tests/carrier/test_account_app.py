@@ -210,6 +210,7 @@ async def test_booking_when_nonce_comes_again_then_409(rig: AccountRig) -> None:
         ({"serial": ""}, "missing_field"),
         ({"serial": "x" * 101}, "malformed_field"),
         ({"values": [1]}, "malformed_field"),
+        ({"values": ["lo\ud800an"]}, "not_json"),
         ({"consent": "yes"}, "malformed_field"),
         ({"consent": False}, "consent_required"),
         ({"consent": None}, "consent_required"),

@@ -286,7 +286,7 @@ async def test_report_when_the_gateway_refuses_it_for_good_then_dropped_and_for_
     await wait_until(lambda: len(states(rig, "n-2")) > 1)
     assert len(states(rig, "n-1")) == 1
     rig.gateway.refused_reports.clear()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while (await rig.journal.backlog()).deliveries:
             await asyncio.sleep(0.01)
 

@@ -26,7 +26,7 @@ from tests.e2e.carriers import MOBILE, CarrierLayout, CarrierPart, lay_out_for
 from tests.forked import fork, run_command
 
 PATIENCE_S = 60.0
-READY_S = 30.0
+READY_S = 60.0
 
 
 @dataclass

@@ -129,7 +129,7 @@ async def ask(url: str) -> tuple[int, str]:
 
 async def certified(world: World, url: str) -> Certified:
     """The checkpoint a gateway publishes, once it does."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while (answer := await ask(f"{url}/checkpoint"))[0] != 200:
             await asyncio.sleep(0.02)
     return world.policy().certify(decode_note(answer[1]))
@@ -152,7 +152,7 @@ async def test_quorum_when_one_of_four_lies_and_one_is_out_then_checkpoints_are_
     await four.start("w2")
     async with four.gateway("fork") as url:
         # The liar and the one that was out cosign another history; the other two do not, and say so.
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while "WITNESS_" not in (await ask(f"{url}/readyz"))[1]:
                 await asyncio.sleep(0.02)
         assert (await ask(f"{url}/checkpoint"))[0] == 404
@@ -186,7 +186,7 @@ async def test_witness_when_it_refused_a_fork_then_it_holds_what_the_log_signed(
     async with four.gateway("true") as url:
         await certified(four, url)
     async with four.gateway("fork") as url:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while "WITNESS_" not in (await ask(f"{url}/readyz"))[1]:
                 await asyncio.sleep(0.02)
     await four.stack.aclose()

@@ -43,7 +43,7 @@ def once(plan: FaultPlan, **changes: object) -> FaultPlan:
 
 
 async def seen(sp: Sp, kind: type, count: int = 1) -> list[object]:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while len(sp.of(kind)) < count:
             await pause()
     return list(sp.of(kind))

@@ -14,7 +14,7 @@ from google.protobuf.duration_pb2 import Duration
 from gateway.cli.demo.stage import CarrierStage, Stage
 from optout.sim.v1 import crm_pb2, smsc_pb2, wechat_pb2
 
-PATIENCE_S = 30
+PATIENCE_S = 60
 NOTICE = {"notice_version": "2026-11", "consent": "given"}
 CLERK = {"desk": "hall", "proof": "identity_document", "booked_by": "clerk-17"}
 ORDERS: dict[str, dict[str, Any]] = {

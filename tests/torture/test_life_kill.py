@@ -228,7 +228,7 @@ async def play(folder: Path, rounds: int) -> Counter[str]:
         return happened
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 async def test_lives_when_processes_are_killed_at_random_then_the_log_explains_the_state(tmp_path: Path) -> None:
     await play(tmp_path, 10)
 
