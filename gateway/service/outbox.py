@@ -57,6 +57,8 @@ class Task(StrEnum):
 
     DROP_ASIDE = "drop_aside"
     """What a cancellation put aside can no longer be taken back."""
+    END_QUESTION = "end_question"
+    """The time for a second word is over."""
     TAKE_EVENT = "take_event"
     """A number event that was told beforehand holds now."""
     SWITCH_OFF_DUE = "switch_off_due"

@@ -24,8 +24,8 @@ from gateway.domain.subscription import Subscriber
 from gateway.service.access import not_served, seen_by
 from gateway.service.books import CapabilityBook, PolicyBook
 from gateway.service.guardians import GuardianDesk, due_rows, news_rows
-from gateway.service.leg_rows import leg_rows
-from gateway.service.outbox import Origin, OutboxSealer, Task, Timer
+from gateway.service.leg_rows import leg_rows, reminder_rows
+from gateway.service.outbox import Origin, OutboxSealer
 from gateway.service.record import Recorder
 from gateway.service.registrar import Registrar
 from gateway.service.restriction import notices_seen, restriction_rows
@@ -157,9 +157,7 @@ class SubmissionUnit:
         notices = notices_seen(notices, after, step.verdict)
         rows = self._sealer.notice_rows(notices, instruction, subject.label, key, index, view.time_ms)
         origin = Origin(subject.label, key, index, view.time_ms)
-        if leg.undo is not None and leg.undo != subject.state.leg(medium).undo:
-            timer = Timer(Task.DROP_ASIDE, after.number, leg.undo.until_ms, medium.value, {"medium": medium.value})
-            rows = (*rows, self._sealer.timer_row(origin, timer))
+        rows = (*rows, *reminder_rows(self._sealer, origin, subject.state, after, medium))
         rows = (*rows, *due_rows(self._sealer, origin, step.own), *news_rows(self._sealer, origin, step.news))
         rows = (*rows, *restriction_rows(self._sealer, origin, subject.state, after))
         return (*rows, *leg_rows(self._sealer, origin, subject.state, after, medium, self._capabilities))

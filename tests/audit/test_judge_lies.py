@@ -207,6 +207,7 @@ def told_otherwise(log: Log) -> Told:
     return forge([*log[:index], forged, *log[index + 1 :]], index + 1, payload_of(log[index + 1]))
 
 
+ASKED_TO_OPEN = ordered("open", "needs_confirmation")
 LIES = (
     # Chains, versions, the map and the clock
     Lie("a wrong back-pointer", "orders", changed("instruction", is_first_change, prev=1), Fault.BACK_POINTER),
@@ -401,6 +402,13 @@ LIES = (
         added("aside_dropped", lambda p: p.update(after={"version": p["version"]}), behind=ordered("cancel")),
         OUTCOME,
         "nothing lies aside",
+    ),
+    Lie(
+        "a question ended before its time",
+        "orders",
+        added("question_ended", lambda p: p.update(after={"version": p["version"]}), behind=ASKED_TO_OPEN),
+        OUTCOME,
+        "no question is open",
     ),
     # Calls
     Lie(
