@@ -44,7 +44,7 @@ class Shard:
 
 WHOLE = Shard()
 MOST_BITS = 22
-"""The largest map that a replay builds, some 300 MB while it is empty: an EPOCH that says more is not believed."""
+"""The largest map that a replay builds, some 100 MB while it is empty: an EPOCH that says more is not believed."""
 
 
 @dataclass(slots=True)
