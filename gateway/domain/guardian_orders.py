@@ -188,11 +188,13 @@ def _tell_revoked(gone: tuple[Guardian, ...]) -> tuple[Notice, ...]:
 def yield_question(before: Subscriber, after: Subscriber, now_ms: int) -> tuple[Subscriber, tuple[News, ...]]:
     """Drop a guardian's question where an instruction of the subscriber's own now waits for a second word."""
     question = after.ties.question(now_ms)
+    if question is None:
+        return after, ()
     put = any(
         ours.pending is not None and ours.pending != theirs.pending
         for ours, theirs in ((after.voice, before.voice), (after.message, before.message))
     )
-    if question is None or not put:
+    if not put:
         return after, ()
     left = after.with_ties(after.ties.without((question,)))
     return left, (news_of_end(question, left, Ending.UNANSWERED, now_ms),)
