@@ -5,8 +5,6 @@ The rules stand in `gateway.domain.guardians`.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from gateway.domain.enrolment import Circumstances, is_only_one_tap, missing_proof, settle
 from gateway.domain.errors import Reason
 from gateway.domain.guardian_notices import (
@@ -38,7 +36,7 @@ from gateway.domain.preferences import NO_PREFERENCES, Medium
 from gateway.domain.subscription import EnrolmentState, Leg, Subscriber
 from gateway.domain.ties import Guardian, GuardianState, Ward
 from optout.kit.number import PhoneNumber
-from optout.kit.values import dataclass
+from optout.kit.values import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)

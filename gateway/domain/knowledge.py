@@ -12,7 +12,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from operator import attrgetter
 
 from gateway.domain.capability import Capabilities
@@ -20,7 +19,7 @@ from gateway.domain.effects import AWAITED, SERVICE, Effects, EffectState, Knowl
 from gateway.domain.instruction import Item, ItemKind, Precondition
 from gateway.domain.preferences import Preferences
 from gateway.domain.subscription import Leg
-from optout.kit.values import dataclass
+from optout.kit.values import dataclass, replace
 
 _NOTICES, _QUIET_HOURS = Item(ItemKind.NOTICES), Item(ItemKind.QUIET_HOURS)
 
