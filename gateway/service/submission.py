@@ -6,7 +6,6 @@ asked: the log is what was asked of the registry and what it answered.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from hashlib import sha256
 
 import orjson
@@ -34,6 +33,7 @@ from gateway.service.subjects import Subject, Subjects
 from gateway.service.views import Outcome, SubscriptionView
 from gateway.store.base import Decision, Reads, View
 from gateway.store.rows import AnswerRow, OutboxRow
+from optout.kit.values import dataclass, replace
 
 ANSWER_LIFE_MS = 30 * 24 * 3600 * 1000
 """How long an idempotency key is kept."""
