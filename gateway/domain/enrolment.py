@@ -26,7 +26,6 @@ The rules, and under them the table that is the rules:
 
 from __future__ import annotations
 
-from dataclasses import replace
 from enum import Enum, auto
 
 from gateway.domain.errors import Reason
@@ -52,7 +51,7 @@ from gateway.domain.preferences import NO_PREFERENCES, Preferences
 from gateway.domain.settings import apply_defaults, apply_settings
 from gateway.domain.subscription import EnrolmentState, Leg, Pending, Undo
 from optout.kit.number import PhoneNumber
-from optout.kit.values import dataclass
+from optout.kit.values import dataclass, replace
 
 
 class Event(Enum):

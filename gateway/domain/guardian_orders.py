@@ -5,8 +5,6 @@ The rules stand in `gateway.domain.guardians`.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from gateway.domain.enrolment import Circumstances, is_only_one_tap, missing_proof, settle
 from gateway.domain.errors import Reason
 from gateway.domain.guardian_notices import (
@@ -38,7 +36,7 @@ from gateway.domain.preferences import NO_PREFERENCES, Medium
 from gateway.domain.subscription import EnrolmentState, Leg, Subscriber
 from gateway.domain.ties import Guardian, GuardianState, Ward
 from optout.kit.number import PhoneNumber
-from optout.kit.values import dataclass
+from optout.kit.values import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,11 +187,13 @@ def _tell_revoked(gone: tuple[Guardian, ...]) -> tuple[Notice, ...]:
 def yield_question(before: Subscriber, after: Subscriber, now_ms: int) -> tuple[Subscriber, tuple[News, ...]]:
     """Drop a guardian's question where an instruction of the subscriber's own now waits for a second word."""
     question = after.ties.question(now_ms)
+    if question is None:
+        return after, ()
     put = any(
         ours.pending is not None and ours.pending != theirs.pending
         for ours, theirs in ((after.voice, before.voice), (after.message, before.message))
     )
-    if question is None or not put:
+    if not put:
         return after, ()
     left = after.with_ties(after.ties.without((question,)))
     return left, (news_of_end(question, left, Ending.UNANSWERED, now_ms),)

@@ -6,7 +6,6 @@ enrolment and preferences.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from enum import StrEnum
 
 from gateway.domain.effects import NOTHING_KNOWN, Effects
@@ -15,7 +14,7 @@ from gateway.domain.number_life import NEW_LIFE, NumberLife
 from gateway.domain.preferences import NO_PREFERENCES, Medium, Preferences
 from gateway.domain.ties import NO_TIES, Ties
 from optout.kit.number import PhoneNumber
-from optout.kit.values import dataclass
+from optout.kit.values import dataclass, replace
 
 
 class EnrolmentState(StrEnum):

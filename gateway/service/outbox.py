@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field
 from enum import StrEnum
 from typing import Any
 
@@ -16,6 +16,7 @@ from gateway.store.rows import OWN_QUEUE, Label, OutboxKind, OutboxRow
 from gateway.store.vault import Vault
 from gateway.tlog.opening import decode_payload, encode_typed
 from optout.kit.number import PhoneNumber
+from optout.kit.values import dataclass, replace
 
 OUTBOX_PURPOSE = "outbox"
 REGISTRY = "@registry"

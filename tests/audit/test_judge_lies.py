@@ -154,6 +154,14 @@ def in_verdict(**values: Any) -> Callable[[Payload], None]:
     return mend
 
 
+def claim_it(payload: Payload) -> None:
+    payload["after"] = payload.get("after", {}) | {"carrier": "unicom", "basis": "claim"}
+
+
+def is_unicoms_question(payload: Payload) -> bool:
+    return ordered("query", "already_so")(payload) and payload["instruction"]["carrier"] == "unicom"
+
+
 def refuse(payload: Payload) -> None:
     payload["verdict"] = {"disposition": "refused", "items": [], "reason": "NOT_OPEN"}
     payload["version"] -= 1
@@ -267,6 +275,20 @@ LIES = (
         decided(refused("NUMBER_FROZEN"), holder=free_number),
         OUTCOME,
         "where NUMBER_FROZEN",
+    ),
+    Lie(
+        "a number taken by an order that was refused",
+        "numbers",
+        mended("instruction", claim_it, lambda p: refused("NOT_OPEN")(p) and p["instruction"]["carrier"] == "unicom"),
+        OUTCOME,
+        "state after",
+    ),
+    Lie(
+        "a number taken by a question",
+        "numbers",
+        mended("instruction", claim_it, is_unicoms_question, type=LeafType.CHANGE),
+        OUTCOME,
+        "a state that stays",
     ),
     Lie(
         "an order refused without a reason",
