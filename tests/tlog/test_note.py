@@ -85,6 +85,7 @@ def test_note_when_a_key_signs_again_then_the_newer_signature_counts() -> None:
         (f"text\n\n{LINE.replace('Peter', 'Peter+')}", "NAME"),
         ("text\n\n— a AAAAAA==\n", "FORMAT"),
         (b"\xff\n\n", "TEXT"),
+        (f"half a character: \ud800\n\n{LINE}", "TEXT"),
         (f"text\n\n{LINE * 65}", "TOO_LONG"),
         ("x" * (1 << 21), "TOO_LONG"),
     ],
