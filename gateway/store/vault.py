@@ -72,7 +72,7 @@ class Vault:
             raise LabelKeyError("LENGTH")
         self._keys = keys
         self._label_key = label_key
-        # Begun once and copied. Unlike `hmac.digest`, a copy does not let go of the interpreter's lock, which under load
+        # Begun once and copied. Unlike `hmac.digest`, a copy keeps the interpreter's lock, which under load
         # costs an event loop many times the hash: it gets the lock back only when the writer's thread has had its turn.
         self._number_hash = hmac.new(label_key, _NUMBER_DOMAIN, "sha256")
         self._label_hash = hmac.new(label_key, _LABEL_DOMAIN, "sha256")
