@@ -244,8 +244,10 @@ class AccountData:
     """The carrier's WeChat account: its menu, its words, its way of opening.
 
     `menu` maps the keys of menu entries to verbs, `path` is the way through the menu to the settings page. `replies`
-    are the texts said at once: welcome, received, bind_first, consent, help. `templates` are those of outcomes, written
-    with the words of the notices; `how_to_open` is what somebody is told who sets something before opening.
+    are the texts said at once: welcome, received, bind_first, consent, help, and what `explained` names: a text of it
+    does nothing but bring its reply, the first of two steps to what cannot be taken back. `templates` are those of
+    outcomes, written with the words of the notices; `how_to_open` is what somebody is told who sets something before
+    opening.
     """
 
     name: str
@@ -260,6 +262,7 @@ class AccountData:
     parameters: Mapping[str, ParameterData]
     consent: ConsentData
     protection: tuple[str, ...] = ()
+    explained: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

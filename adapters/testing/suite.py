@@ -75,6 +75,8 @@ def describe(instruction: types_pb2.Instruction) -> str:
         return " ".join([action, *(f"refuse={label}" for label in asked.refuse)])
     if action in ("edit_reject_list", "edit_allow_list"):
         return f"{action} add={len(asked.add)}"
+    if action == "confirm":
+        return f"{action} guardian" if asked.guardian else action
     if action == "ask_guardian":
         return f"{action} {name_value(types_pb2.GuardianScope, asked.scope)}"
     if action == "act_for_ward":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field
 from enum import StrEnum
 from typing import Any
 
@@ -16,6 +16,7 @@ from gateway.store.rows import OWN_QUEUE, Label, OutboxKind, OutboxRow
 from gateway.store.vault import Vault
 from gateway.tlog.opening import decode_payload, encode_typed
 from optout.kit.number import PhoneNumber
+from optout.kit.values import dataclass, replace
 
 OUTBOX_PURPOSE = "outbox"
 REGISTRY = "@registry"
@@ -57,6 +58,8 @@ class Task(StrEnum):
 
     DROP_ASIDE = "drop_aside"
     """What a cancellation put aside can no longer be taken back."""
+    END_QUESTION = "end_question"
+    """The time for a second word is over."""
     TAKE_EVENT = "take_event"
     """A number event that was told beforehand holds now."""
     SWITCH_OFF_DUE = "switch_off_due"

@@ -18,7 +18,6 @@ so that the chain of a subject's entries can be walked back and its state folded
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
@@ -30,6 +29,7 @@ from gateway.store.rows import NO_SUBJECT, EntryRow, Label, NewEntry, SubjectRow
 from gateway.store.vault import SealError, Vault
 from gateway.tlog.leaf import LeafType
 from gateway.tlog.opening import NO_PREVIOUS, SALT_BYTES, Opening, commitment, decode_payload, encode_typed
+from optout.kit.values import dataclass
 
 OPENING_PURPOSE = "opening"
 STATE_PURPOSE = "state"

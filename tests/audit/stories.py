@@ -134,6 +134,8 @@ async def numbers(registry: Registry) -> None:
     applied = AppliedReport("new", OWN, Medium.VOICE, 2, told, house.clock.now_ms())
     await house.registry.report_applied(TELECOM, applied)
     await report(house, K.REASSIGNED, number=parse_number("13500135000"), counterpart="unicom")
+    await house.submit(EditList(allow=False, add=(NUISANCE,)), number=THIRD, carrier="unicom", channel=Channel.HOTLINE)
+    await house.submit(Query(), number=THIRD, carrier="unicom", channel=Channel.HOTLINE)
 
 
 async def calls(registry: Registry) -> None:

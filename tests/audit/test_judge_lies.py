@@ -154,6 +154,14 @@ def in_verdict(**values: Any) -> Callable[[Payload], None]:
     return mend
 
 
+def claim_it(payload: Payload) -> None:
+    payload["after"] = payload.get("after", {}) | {"carrier": "unicom", "basis": "claim"}
+
+
+def is_unicoms_question(payload: Payload) -> bool:
+    return ordered("query", "already_so")(payload) and payload["instruction"]["carrier"] == "unicom"
+
+
 def refuse(payload: Payload) -> None:
     payload["verdict"] = {"disposition": "refused", "items": [], "reason": "NOT_OPEN"}
     payload["version"] -= 1
@@ -207,6 +215,7 @@ def told_otherwise(log: Log) -> Told:
     return forge([*log[:index], forged, *log[index + 1 :]], index + 1, payload_of(log[index + 1]))
 
 
+ASKED_TO_OPEN = ordered("open", "needs_confirmation")
 LIES = (
     # Chains, versions, the map and the clock
     Lie("a wrong back-pointer", "orders", changed("instruction", is_first_change, prev=1), Fault.BACK_POINTER),
@@ -266,6 +275,20 @@ LIES = (
         decided(refused("NUMBER_FROZEN"), holder=free_number),
         OUTCOME,
         "where NUMBER_FROZEN",
+    ),
+    Lie(
+        "a number taken by an order that was refused",
+        "numbers",
+        mended("instruction", claim_it, lambda p: refused("NOT_OPEN")(p) and p["instruction"]["carrier"] == "unicom"),
+        OUTCOME,
+        "state after",
+    ),
+    Lie(
+        "a number taken by a question",
+        "numbers",
+        mended("instruction", claim_it, is_unicoms_question, type=LeafType.CHANGE),
+        OUTCOME,
+        "a state that stays",
     ),
     Lie(
         "an order refused without a reason",
@@ -401,6 +424,13 @@ LIES = (
         added("aside_dropped", lambda p: p.update(after={"version": p["version"]}), behind=ordered("cancel")),
         OUTCOME,
         "nothing lies aside",
+    ),
+    Lie(
+        "a question ended before its time",
+        "orders",
+        added("question_ended", lambda p: p.update(after={"version": p["version"]}), behind=ASKED_TO_OPEN),
+        OUTCOME,
+        "no question is open",
     ),
     # Calls
     Lie(

@@ -16,7 +16,7 @@ from gateway.config import GatewayConfig, GrpcConfig, HttpConfig, StoreConfig, T
 from gateway.store.secret_files import make_secrets
 
 SHIPPED = importlib.resources.files("gateway.data").joinpath("policy.toml").read_text(encoding="utf-8")
-FIRST = "2026.11-1"
+FIRST = "2026.11-2"
 
 
 @contextmanager
