@@ -149,7 +149,7 @@ class SubmissionUnit:
     def _outbox(self, view: View, subject: Subject, step: Step, told: Leg) -> tuple[OutboxRow, ...]:
         after = step.own.after
         instruction, index, key = self._instruction, view.next_index, subject.key_bytes
-        leg, medium = after.leg(instruction.medium), instruction.medium
+        medium = instruction.medium
         notices = step.own.notices
         if notices is None:
             notices = choose_notices(instruction.action, step.verdict, told, instruction.channel)
