@@ -49,7 +49,7 @@ STEPS = 2
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 FROM_MS = 946_684_800_000
 """Numbers' events are told of a past in which there is room for many freezes of 90 days: from 2000 on."""
-SETTLED_WITHIN_S = 80.0
+SETTLED_WITHIN_S = 240.0
 K = NumberEventKind
 AT_THE_DESK: dict[str, Any] = {
     "desk": Desk.HALL,
