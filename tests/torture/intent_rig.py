@@ -16,6 +16,7 @@ from google.protobuf.duration_pb2 import Duration
 from gateway.cli.demo.stage import CarrierStage, Stage
 from gateway.store.rows import OutboxKind, OutboxState
 from gateway.store.sqlite_reader import SqliteReadEngine
+from optout.kit.clock import SystemClock
 from optout.sim.v1 import crm_pb2, platform_pb2, smsc_pb2, wechat_pb2
 
 PATIENCE_S = 60
@@ -208,8 +209,9 @@ async def count_under_way(stage: Stage) -> int:
         rows = reader.outbox(OutboxState.READY, 100_000)
     finally:
         reader.close()
-    # What the registry reminds itself of waits for its time.
-    count = sum(row.kind in {OutboxKind.NOTIFY, OutboxKind.APPLY} for row in rows)
+    # What the registry reminds itself of waits for its time, and at night some notices for the morning.
+    now_ms = SystemClock().now_ms()
+    count = sum(row.kind in {OutboxKind.NOTIFY, OutboxKind.APPLY} and row.due_ms <= now_ms for row in rows)
     count += (await stage.platform.GetState(platform_pb2.PlatformServiceGetStateRequest())).waiting
     for place in stage.carriers.values():
         with closing(sqlite3.connect(stage.folder / f"journal-{place.carrier.id}.sqlite")) as journal:

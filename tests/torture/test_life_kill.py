@@ -170,7 +170,9 @@ class Course:
         reader = SqliteReadEngine(self.nation.folder / "registry.sqlite")
         try:
             rows = reader.outbox(OutboxState.READY, 100_000)
-            return [f"{row.id} {row.reason}" for row in rows if row.kind in {OutboxKind.NOTIFY, OutboxKind.APPLY}]
+            now_ms, told = SystemClock().now_ms(), {OutboxKind.NOTIFY, OutboxKind.APPLY}
+            # At night some notices wait for the morning.
+            return [f"{row.id} {row.reason}" for row in rows if row.kind in told and row.due_ms <= now_ms]
         finally:
             reader.close()
 
