@@ -122,7 +122,7 @@ async def test_user_when_acts_then_server_gets_it_sealed_and_user_sees_the_reply
 
 @hastily
 async def test_callback_when_server_is_slow_or_fails_then_three_attempts_signed_anew(scene: Scene) -> None:
-    scene.server.delay_s = 10
+    scene.server.delay_s = 2
     scene.simulator.click(USER, "open")
     await scene.simulator.wait_for(EntryFilter(Happening.OUT_OF_SERVICE, USER))
     assert len(scene.server.messages) == 3
@@ -251,6 +251,7 @@ async def steered(simulator: WechatSimulator) -> AsyncIterator[wechat_pb2_grpc.W
     await control.stop()
 
 
+@hastily
 async def test_control_when_called_then_acts_waits_lists_faults_and_resets(scene: Scene) -> None:
     scene.server.answer = lambda message: reply(message, "好的")
     async with steered(scene.simulator) as stub:
