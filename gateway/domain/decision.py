@@ -5,6 +5,8 @@ The rules are tried in the policy's order and the first that speaks decides. Two
 * A forged number must not profit. Rules that let a call through because of who calls (protected, personal allow,
   system allow) speak only for a verified number from a trusted domestic ingress.
 * What a caller states about itself may add a refusal and never an allowance.
+
+Of two times, the asker's own serves quiet hours alone; whatever ends, ends by the time of the decision.
 """
 
 from __future__ import annotations
@@ -65,7 +67,12 @@ class CallerTrust(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One call. ``caller`` is None if the network knows no number; ``time_ms`` is Unix time in ms."""
+    """One call. ``caller`` is None if the network knows no number.
+
+    ``time_ms`` is when the question is decided, by the decider's own clock: entries expire and lines end by it.
+    ``call_ms`` is when the call arrives, as the asker says, for quiet hours; None means at ``time_ms``. Both are Unix
+    time in ms.
+    """
 
     caller: PhoneNumber | None
     called: PhoneNumber
@@ -73,6 +80,7 @@ class Question:
     trust: CallerTrust
     time_ms: int
     stated_category: str = ""
+    call_ms: int | None = None
 
     @property
     def trusted(self) -> bool:
@@ -230,7 +238,9 @@ def _category(case: _Case) -> Answer | None:
 
 
 def _quiet_hours(case: _Case) -> Answer | None:
-    if any(is_quiet(window, case.question.time_ms) for window in case.preferences.quiet_hours):
+    question = case.question
+    arrives_ms = question.time_ms if question.call_ms is None else question.call_ms
+    if any(is_quiet(window, arrives_ms) for window in case.preferences.quiet_hours):
         return _unwanted(case, DecidingRule.QUIET_HOURS, "免打扰时段")
     return None
 

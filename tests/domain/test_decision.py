@@ -153,6 +153,16 @@ WEDNESDAY_22_00 = 1_795_615_200_000  # 2026-11-25 22:00 in China
 HOUR_MS = 3_600_000
 
 
+def test_screen_when_the_caller_gives_another_time_then_quiet_hours_alone_go_by_it():
+    wishes = Preferences(quiet_hours=(QuietWindow(DayType.EVERY_DAY, 22 * 60, 8 * 60),))
+    assert ask(wishes, call_ms=WEDNESDAY_22_00).rule is DecidingRule.QUIET_HOURS
+    assert ask(wishes).rule is ask(wishes, time_ms=WEDNESDAY_22_00, call_ms=NOON_MS).rule is DecidingRule.DEFAULT
+    (entry,) = default_policy().system_list
+    expired = ask(caller=FRAUD, time_ms=entry.expire_ms, call_ms=entry.expire_ms - 1)
+    assert expired.verdict is Verdict.ALLOW
+    assert ask(caller=FRAUD, call_ms=entry.expire_ms).rule is DecidingRule.SYSTEM_REJECT
+
+
 @pytest.mark.parametrize(
     ("days", "offset_hours", "quiet"),
     [

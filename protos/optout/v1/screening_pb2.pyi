@@ -250,7 +250,9 @@ class ScreenRequest(_message.Message):
     """Optional. The medium; UNSPECIFIED means VOICE."""
     @_builtins.property
     def call_time(self) -> _timestamp_pb2.Timestamp:
-        """Optional. When the call arrives; absent means now. For quiet hours."""
+        """Optional. When the call arrives; absent means now. It serves quiet hours alone: whether an entry of the system's
+        list has expired, and whose a line is, goes by the gateway's own clock.
+        """
 
     def __init__(
         self,
