@@ -3,7 +3,8 @@
 The rules are tried in the policy's order and the first that speaks decides. Two things hold whatever the order:
 
 * A forged number must not profit. Rules that let a call through because of who calls (protected, personal allow,
-  system allow) speak only for a verified number from a trusted domestic ingress.
+  system allow) speak only for a verified number from a trusted domestic ingress, and no domestic number that comes
+  over an international ingress evades a segment abroad unless somebody vouches for it.
 * What a caller states about itself may add a refusal and never an allowance.
 
 Of two times, the asker's own serves quiet hours alone; whatever ends, ends by the time of the decision.
@@ -65,6 +66,9 @@ class CallerTrust(StrEnum):
     FAILED = "failed"
 
 
+_FOREIGN = frozenset({NumberKind.OVERSEAS, NumberKind.HK_MACAO_TAIWAN})
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """One call. ``caller`` is None if the network knows no number.
@@ -86,6 +90,19 @@ class Question:
     def trusted(self) -> bool:
         """True if rules that let callers through may believe the number."""
         return self.ingress is Ingress.DOMESTIC and self.trust is CallerTrust.VERIFIED
+
+    @property
+    def hides_origin(self) -> bool:
+        """True if the call comes from abroad and its number does not tell from where.
+
+        There is none, a check of it failed, or it is a domestic one that nobody vouches for. A foreign one that nobody
+        checked still counts as where it says it is from: hardly any number is vouched for across borders.
+        """
+        if self.ingress is not Ingress.INTERNATIONAL:
+            return False
+        if self.caller is None or self.trust is CallerTrust.FAILED:
+            return True
+        return self.trust is CallerTrust.UNVERIFIED and kind_of(self.caller) not in _FOREIGN
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,10 +224,13 @@ _SEGMENT_REASONS = {
     SegmentKind.HK_MACAO_TAIWAN: "港澳台来电",
     SegmentKind.CUSTOM: "自定义号段",
 }
+_ABROAD = frozenset({SegmentKind.OVERSEAS, SegmentKind.HK_MACAO_TAIWAN})
 
 
 def _covers(segment: Segment, question: Question) -> bool:
     caller = question.caller
+    if question.hides_origin and segment.kind in _ABROAD:
+        return True
     if caller is None:
         return False
     match segment.kind:
