@@ -1,8 +1,8 @@
 """An SMGP packet as a JSON-ready dict, for people and scripts (``optout pdu decode smgp HEX``).
 
 Every packet has ``command`` (its name in the specification), ``command_id`` (hex), ``sequence``,
-``total_length`` (bytes) and ``version`` (``"3.0"``; ``"1.3"`` for a Submit without FixedFee or a Login that
-offers it; null where both versions share the layout). Its fields follow in the order of the wire:
+``total_length`` (bytes) and ``version`` (``"1.3"`` for a Submit without FixedFee and a Login that offers it; where
+both versions share the layout, the one asked for; else ``"3.0"``). Its fields follow in the order of the wire:
 
 =================  ==================================================================================
 command            fields
@@ -59,15 +59,15 @@ def describe_smgp(frame: bytes, version: Version | None = None) -> dict[str, Jso
     id SMGP does not define.
     """
     decoded = smgp.decode_with_version(frame, version)
-    pdu = decoded.pdu
+    pdu, shown_version = decoded.pdu, decoded.version or version or Version.V30
     command = _name_command(smgp.command_of(pdu))
     return {
         "command": command.name,
         "command_id": f"{command:08x}",
         "sequence": pdu.sequence,
         "total_length": len(frame),
-        "version": decoded.version.label if decoded.version else None,
-        **_describe_fields(pdu, decoded.version or Version.V30),
+        "version": shown_version.label,
+        **_describe_fields(pdu, shown_version),
         **_describe_message(pdu),
     }
 

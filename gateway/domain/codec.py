@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from enum import Enum
-from typing import Any, TypeVar
+from typing import Any
 
 from gateway.domain.effects_codec import read_effects, read_precondition, write_effects, write_precondition
 from gateway.domain.errors import Reason
@@ -71,9 +71,13 @@ from gateway.domain.subscription import (
 )
 from gateway.domain.ties import NO_TIES, GuardianScope, read_ties, write_ties
 from optout.kit.number import PhoneNumber
+from optout.kit.values import by_value
 
 Map = dict[str, Any]
-T = TypeVar("T")
+
+_BASES, _STATES, _CHANNELS = by_value(ServiceBasis), by_value(EnrolmentState), by_value(Channel)
+_MEDIA, _PROOFS, _TREATMENTS = by_value(Medium), by_value(Proof), by_value(Treatment)
+_STRANGERS, _INTERCEPTIONS = by_value(StrangerPolicy), by_value(InterceptionNotice)
 
 # ---------------------------------------------------------------------------------------------------- preferences
 
@@ -111,8 +115,8 @@ def read_preferences(data: Mapping[str, Any]) -> Preferences:
         reject_list=tuple(data.get("reject", ())),
         allow_list=tuple(data.get("allow", ())),
         refused_segments=tuple(map(_read_segment, data.get("segments", ()))),
-        treatment=Treatment(data.get("treatment", "reject")),
-        stranger_policy=StrangerPolicy(data.get("strangers", "allow")),
+        treatment=_TREATMENTS[data.get("treatment", "reject")],
+        stranger_policy=_STRANGERS[data.get("strangers", "allow")],
         notices=_read_notices(data["notices"]) if "notices" in data else NO_NOTICES,
         quiet_hours=tuple(map(_read_window, data.get("quiet", ()))),
     )
@@ -139,7 +143,7 @@ def _write_notices(notices: NoticeChoice) -> Map:
 
 
 def _read_notices(data: Mapping[str, Any]) -> NoticeChoice:
-    return NoticeChoice(InterceptionNotice(data.get("interception", "none")), data.get("at_night", False))
+    return NoticeChoice(_INTERCEPTIONS[data.get("interception", "none")], data.get("at_night", False))
 
 
 # ---------------------------------------------------------------------------------------------------- subscriber
@@ -174,7 +178,7 @@ def read_subscriber(data: Mapping[str, Any]) -> Subscriber:
         PhoneNumber(data["number"]),
         data["epoch"],
         data["carrier"],
-        ServiceBasis(data["basis"]),
+        _BASES[data["basis"]],
         data["version"],
         _read_leg(data.get("voice", {})),
         _read_leg(data.get("message", {})),
@@ -204,6 +208,8 @@ def _write_leg(leg: Leg) -> Map:
         out["opened"] = leg.open_ms
     if leg.undo is not None:
         out["undo"] = _write_undo(leg.undo)
+    if leg.unanswered:
+        out["unanswered"] = True
     return out
 
 
@@ -220,13 +226,14 @@ def _read_leg(data: Mapping[str, Any]) -> Leg:
         return CLOSED_LEG
     pending = data.get("pending")
     return Leg(
-        state=EnrolmentState(data["state"]),
+        state=_STATES[data["state"]],
         preferences=read_preferences(data.get("preferences", {})),
-        pending=Pending(EnrolmentState(pending[0]), pending[1], Channel(pending[2])) if pending else None,
+        pending=Pending(_STATES[pending[0]], pending[1], _CHANNELS[pending[2]]) if pending else None,
         open_ms=data.get("opened"),
         change_ms=data["changed"],
         effects=read_effects(data),
         undo=_read_undo(data["undo"]) if "undo" in data else None,
+        unanswered=data.get("unanswered", False),
     )
 
 
@@ -256,11 +263,11 @@ def read_instruction(data: Mapping[str, Any]) -> Instruction:
     return Instruction(
         id=data["id"],
         carrier=data["carrier"],
-        channel=Channel(data["channel"]),
+        channel=_CHANNELS[data["channel"]],
         account=data["account"],
         reference=data["reference"],
         number=PhoneNumber(data["number"]),
-        medium=Medium(data["medium"]),
+        medium=_MEDIA[data["medium"]],
         received_ms=data["received"],
         action=_ACTION_READERS[name](body),
         evidence=_read_evidence(data["evidence"]),
@@ -295,7 +302,7 @@ def _read_evidence(data: Mapping[str, Any]) -> Evidence:
     if "separate_consent" in plain:
         plain["separate_consent"] = Consent(plain["separate_consent"])
     if "proofs" in plain:
-        plain["proofs"] = tuple(map(Proof, plain["proofs"]))
+        plain["proofs"] = tuple([_PROOFS[proof] for proof in plain["proofs"]])
     return Evidence(**plain)
 
 

@@ -11,8 +11,12 @@ from typing import Any
 
 from gateway.domain.effects import Effects, EffectState, Knowledge
 from gateway.domain.instruction import ExpectedEffect, Item, ItemKind, Precondition
+from optout.kit.values import by_value
 
 Map = dict[str, Any]
+
+EFFECT_STATES, ITEM_KINDS = by_value(EffectState), by_value(ItemKind)
+_EXPECTED = by_value(ExpectedEffect)
 
 
 def write_effects(value: Effects) -> Map:
@@ -25,7 +29,9 @@ def write_effects(value: Effects) -> Map:
 
 def read_effects(data: Mapping[str, Any]) -> Effects:
     """Effects from their leg's map."""
-    items = tuple((Item(ItemKind(kind), value), _read_knowledge(known)) for kind, value, known in data.get("items", ()))
+    items = tuple(
+        (Item(ITEM_KINDS[kind], value), _read_knowledge(known)) for kind, value, known in data.get("items", ())
+    )
     return Effects(_read_knowledge(data), items)
 
 
@@ -46,10 +52,10 @@ def _write_knowledge(value: Knowledge) -> Map:
 
 def _read_knowledge(data: Mapping[str, Any]) -> Knowledge:
     return Knowledge(
-        EffectState(data["effect"]),
+        EFFECT_STATES[data["effect"]],
         data.get("effective_by"),
         data.get("effect_of", 0),
-        ExpectedEffect(data.get("expected", "unknown")),
+        _EXPECTED[data.get("expected", "unknown")],
         data.get("reported"),
         read_precondition(data.get("lacks")),
     )

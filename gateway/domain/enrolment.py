@@ -10,7 +10,8 @@ The rules, and under them the table that is the rules:
   word, too, needs more than such a login.
 * A second word answers one question. Where it says which, and another one is open by then, it is refused and changes
   nothing: who agreed to an opening has not agreed to a closing.
-* A second word that comes too late is refused and leaves things as if the question had never been put.
+* A second word that comes too late is refused and leaves things as if the question had never been put. They are so
+  from the moment its time is over; an entry of the log says it soon after.
 * A closed leg holds no preferences. What a cancellation ended is put aside, where nobody carries it out, and comes back
   with one word while the carrier's time for that lasts; no second word is asked, for it restores what was agreed to.
   Opening anew drops it, a further cancellation of a closed service changes nothing, and so does its time running on
@@ -26,7 +27,6 @@ The rules, and under them the table that is the rules:
 
 from __future__ import annotations
 
-from dataclasses import replace
 from enum import Enum, auto
 
 from gateway.domain.errors import Reason
@@ -52,7 +52,7 @@ from gateway.domain.preferences import NO_PREFERENCES, Preferences
 from gateway.domain.settings import apply_defaults, apply_settings
 from gateway.domain.subscription import EnrolmentState, Leg, Pending, Undo
 from optout.kit.number import PhoneNumber
-from optout.kit.values import dataclass
+from optout.kit.values import dataclass, replace
 
 
 class Event(Enum):
@@ -208,12 +208,17 @@ def _withheld_consent(action: Action, around: Circumstances) -> Reason | None:
 
 def settle(leg: Leg, now_ms: int) -> tuple[Leg, bool]:
     """The leg as it stands once its times are up, and whether the time for a second word was."""
-    leg = drop_aside(leg, now_ms)
+    leg = end_question(drop_aside(leg, now_ms), now_ms)
+    return (replace(leg, unanswered=False), True) if leg.unanswered else (leg, False)
+
+
+def end_question(leg: Leg, now_ms: int) -> Leg:
+    """The leg once the time for a second word is over, as if it had not been asked; the same object if it is not."""
     if leg.pending is None or now_ms < leg.pending.expire_ms:
-        return leg, False
+        return leg
     before = _BEFORE_PENDING[leg.state]
     kept = leg.preferences if before is _S.OPEN else NO_PREFERENCES
-    return replace(leg, state=before, pending=None, preferences=kept), True
+    return replace(leg, state=before, pending=None, preferences=kept, unanswered=True)
 
 
 def drop_aside(leg: Leg, now_ms: int) -> Leg:

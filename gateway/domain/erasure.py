@@ -15,8 +15,6 @@ The rules:
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from gateway.domain.capability import Capabilities
 from gateway.domain.enrolment import Circumstances, cancel_needs_word, missing_proof
 from gateway.domain.errors import Reason
@@ -25,6 +23,7 @@ from gateway.domain.knowledge import begin
 from gateway.domain.policy import MIN_CONSENT_DAYS
 from gateway.domain.subscription import EnrolmentState, Erasure, Leg, Subscriber
 from gateway.domain.ties import NO_TIES
+from optout.kit.values import replace
 
 DAY_MS = 86_400_000
 CONFIRM_WITHIN_MS = DAY_MS

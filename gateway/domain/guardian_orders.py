@@ -5,8 +5,6 @@ The rules stand in `gateway.domain.guardians`.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from gateway.domain.enrolment import Circumstances, is_only_one_tap, missing_proof, settle
 from gateway.domain.errors import Reason
 from gateway.domain.guardian_notices import (
@@ -38,7 +36,7 @@ from gateway.domain.preferences import NO_PREFERENCES, Medium
 from gateway.domain.subscription import EnrolmentState, Leg, Subscriber
 from gateway.domain.ties import Guardian, GuardianState, Ward
 from optout.kit.number import PhoneNumber
-from optout.kit.values import dataclass
+from optout.kit.values import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,10 +136,11 @@ def _agree(question: Guardian, sender: Party, around: Circumstances, medium: Med
     others = tuple(one for one in ward.ties.guardians if one.number != question.number)
     after = ward.with_ties(replace(ward.ties, guardians=(*others, agreed)))
     leg = ward.leg(medium)
-    opened = question.opens and settle(leg, now_ms)[0].state is EnrolmentState.CLOSED
+    current, _ = settle(leg, now_ms)
+    opened = question.opens and current.state is EnrolmentState.CLOSED
     items: tuple[ItemOutcome, ...] = ()
     if opened:
-        after_leg = begin(leg, _open(leg, now_ms), ward.version + 1, sender.capabilities, now_ms)
+        after_leg = begin(leg, _open(current, now_ms), ward.version + 1, sender.capabilities, now_ms)
         after = after.with_leg(medium, after_leg)
         items = (ItemOutcome(Item(ItemKind.SERVICE), Disposition.DONE),)
     own = Side(after, (tell_agreed(agreed, opened=opened),), until_ms)
@@ -188,11 +187,13 @@ def _tell_revoked(gone: tuple[Guardian, ...]) -> tuple[Notice, ...]:
 def yield_question(before: Subscriber, after: Subscriber, now_ms: int) -> tuple[Subscriber, tuple[News, ...]]:
     """Drop a guardian's question where an instruction of the subscriber's own now waits for a second word."""
     question = after.ties.question(now_ms)
+    if question is None:
+        return after, ()
     put = any(
         ours.pending is not None and ours.pending != theirs.pending
         for ours, theirs in ((after.voice, before.voice), (after.message, before.message))
     )
-    if question is None or not put:
+    if not put:
         return after, ()
     left = after.with_ties(after.ties.without((question,)))
     return left, (news_of_end(question, left, Ending.UNANSWERED, now_ms),)

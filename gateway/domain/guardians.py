@@ -23,8 +23,6 @@ what the guardian hears, and what stands in the guardian's own state and entries
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from gateway.domain.capability import Capabilities
 from gateway.domain.enrolment import Circumstances, settle
 from gateway.domain.errors import Reason
@@ -55,7 +53,7 @@ from gateway.domain.settings import apply_settings
 from gateway.domain.subscription import EnrolmentState, Leg, Subscriber
 from gateway.domain.ties import Guardian, GuardianScope, GuardianState, Ward
 from optout.kit.number import PhoneNumber
-from optout.kit.values import dataclass
+from optout.kit.values import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from operator import attrgetter
 
 from gateway.domain.capability import Capabilities
@@ -20,7 +19,7 @@ from gateway.domain.effects import AWAITED, SERVICE, Effects, EffectState, Knowl
 from gateway.domain.instruction import Item, ItemKind, Precondition
 from gateway.domain.preferences import Preferences
 from gateway.domain.subscription import Leg
-from optout.kit.values import dataclass
+from optout.kit.values import dataclass, replace
 
 _NOTICES, _QUIET_HOURS = Item(ItemKind.NOTICES), Item(ItemKind.QUIET_HOURS)
 
@@ -71,15 +70,22 @@ def begin(before: Leg, after: Leg, version: int, capabilities: Capabilities | No
 
 def begin_anew(leg: Leg, version: int, capabilities: Capabilities | None, now_ms: int) -> Leg:
     """The leg with everything in it still to be carried out: just opened, closed, or taken over by another carrier."""
-    wanted = list_items(leg)
+    wanted, service = list_items(leg), _first(SERVICE, version, capabilities, now_ms)
+    if capabilities is None or all(capabilities.expect(item) is service.expected for item in wanted):
+        return replace(leg, effects=Effects(service))
     items = {item: _first(item, version, capabilities, now_ms) for item in wanted}
-    return replace(leg, effects=_compact(wanted, _first(SERVICE, version, capabilities, now_ms), items))
+    return replace(leg, effects=_compact(wanted, service, items))
 
 
 def report(leg: Leg, version: int, told: Iterable[ReportedEffect], report_ms: int) -> Leg:
     """The leg after a carrier's report about ``version``; the same object if it teaches nothing."""
     named = {effect.item: effect for effect in told}
     whole = named.pop(SERVICE, None)
+    if not named and not leg.effects.items:
+        # The service speaks for every item, before and after.
+        service = leg.effects.service
+        learned = service if whole is None else _learn(service, version, whole, report_ms)
+        return leg if learned == service else replace(leg, effects=Effects(learned))
     apart, service, wanted = dict(leg.effects.items), leg.effects.service, list_items(leg)
     table = dict.fromkeys(wanted, service) | apart
     for item, known in table.items():

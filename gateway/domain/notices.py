@@ -10,7 +10,7 @@ the subscriber's state are told by notice.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 
 from gateway.domain.codec import name_action
@@ -27,6 +27,7 @@ from gateway.domain.instruction import (
 )
 from gateway.domain.preferences import Preferences, QuietWindow
 from gateway.domain.subscription import EnrolmentState, Erasure, Leg, Subscriber
+from optout.kit.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

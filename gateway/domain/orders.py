@@ -5,8 +5,6 @@ The gateway decides with it, and whoever audits the log decides again.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from gateway.domain.capability import Capabilities
 from gateway.domain.enrolment import Circumstances, decide
 from gateway.domain.erasure import decide_erasure
@@ -20,6 +18,7 @@ from gateway.domain.porting import carried_by, claim_for
 from gateway.domain.preferences import Medium
 from gateway.domain.serving import judge_order
 from gateway.domain.subscription import Leg, Subscriber
+from optout.kit.values import replace
 
 OFFERED_MEDIA = frozenset({Medium.VOICE})
 

@@ -15,11 +15,10 @@ In this order:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from gateway.domain.errors import Reason, RefusedError
 from gateway.domain.porting import Phase, phase_of
 from gateway.domain.subscription import ServiceBasis, Subscriber
+from optout.kit.values import dataclass
 
 
 def check_served(serving: str, carrier: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from gateway.domain.errors import Reason
 from gateway.domain.instruction import (
@@ -22,6 +21,7 @@ from gateway.domain.instruction import (
 from gateway.domain.policy import Policy
 from gateway.domain.preferences import NO_PREFERENCES, Preferences, QuietWindow, Segment, SegmentKind
 from optout.kit.number import NumberError, PhoneNumber, parse_prefix
+from optout.kit.values import replace
 
 MAX_QUIET_WINDOWS = 8
 MINUTES_PER_DAY = 1440

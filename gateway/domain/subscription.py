@@ -6,7 +6,6 @@ enrolment and preferences.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from enum import StrEnum
 
 from gateway.domain.effects import NOTHING_KNOWN, Effects
@@ -15,7 +14,7 @@ from gateway.domain.number_life import NEW_LIFE, NumberLife
 from gateway.domain.preferences import NO_PREFERENCES, Medium, Preferences
 from gateway.domain.ties import NO_TIES, Ties
 from optout.kit.number import PhoneNumber
-from optout.kit.values import dataclass
+from optout.kit.values import dataclass, replace
 
 
 class EnrolmentState(StrEnum):
@@ -62,7 +61,10 @@ class Undo:
 
 @dataclass(frozen=True, slots=True)
 class Leg:
-    """One medium of one subscriber. Times are Unix ms; ``effects`` are what is known of them in the network."""
+    """One medium of one subscriber. Times are Unix ms; ``effects`` are what is known of them in the network.
+
+    ``unanswered`` says that the last question ended without a word: one that comes now is too late, not uncalled for.
+    """
 
     state: EnrolmentState = EnrolmentState.CLOSED
     preferences: Preferences = NO_PREFERENCES
@@ -71,6 +73,7 @@ class Leg:
     change_ms: int = 0
     effects: Effects = NOTHING_KNOWN
     undo: Undo | None = None
+    unanswered: bool = False
 
     @property
     def refusing(self) -> bool:

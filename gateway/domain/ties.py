@@ -7,12 +7,11 @@ it can be counted and so that wards are told when the guardian's number is given
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from enum import StrEnum
 from typing import Any
 
 from optout.kit.number import PhoneNumber
-from optout.kit.values import dataclass
+from optout.kit.values import dataclass, replace
 
 
 class GuardianScope(StrEnum):

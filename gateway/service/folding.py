@@ -18,6 +18,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import repeat
 from typing import Any, Protocol, TypeVar
 
 import orjson
@@ -41,10 +42,9 @@ _FOLLOWS = b'"kind":"guardian"'
 MakeJudge = Callable[[], KeptJudge]
 
 Work = tuple[Shown, Leaf | EpochLeaf]
-Share = tuple[Shown, Leaf | EpochLeaf, int]
-"""An entry, and what to do with it: `JUDGE`, `KEEP`, or overhear it, being the entry of a subject of that epoch."""
 JUDGE = -1
 KEEP = 0
+"""What to do with an entry: judge it, keep it for the map alone, or overhear it, being of a subject of that epoch."""
 
 
 class _Parcel:
@@ -113,10 +113,10 @@ def _open_fold(judge: MakeJudge, shard: Shard, data: bytes) -> Fold[KeptJudge]:
     return fold
 
 
-def _take(fold: Fold[KeptJudge], work: Iterable[Share]) -> Sealed:
+def _take(fold: Fold[KeptJudge], work: Iterable[Work], tasks: Iterable[int]) -> Sealed:
     findings: list[Finding] = []
     nodes: list[bytes | None] = []
-    for shown, leaf, task in work:
+    for (shown, leaf), task in zip(work, tasks, strict=False):
         if task > KEEP:
             fold.overhear(shown, task)
         elif isinstance(leaf, EpochLeaf):
@@ -137,7 +137,7 @@ class _LocalFold:
         """The judge remembers it."""
 
     def take(self, work: list[Work]) -> Taken:
-        findings, nodes = _take(self._fold, ((shown, leaf, JUDGE) for shown, leaf in work))
+        findings, nodes = _take(self._fold, work, repeat(JUDGE))
         self.opened = self._fold.opened
         return Taken(findings, [(node,) for node in nodes])
 
@@ -176,9 +176,9 @@ def _begin(judge: MakeJudge, shard: Shard, data: bytes) -> Begun:
 
 
 def _take_here(entries: bytes, tasks: bytes) -> Sealed:
-    shown = zip(decode_shown(entries), array("q", tasks), strict=True)
+    work = [(shown, decode_leaf(shown.leaf)) for shown in decode_shown(entries)]
     try:
-        return _take(_here, ((each, decode_leaf(each.leaf), task) for each, task in shown))
+        return _take(_here, work, array("q", tasks))
     except MapError:
         raise AuditError("PROCESSES", "the map has fewer buckets than there are processes: use one") from None
 

@@ -10,7 +10,7 @@ ward agrees or revokes, a reminder in the outbox, written in the same transactio
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict
 from typing import Any, TypeVar
 
 from gateway.domain.enrolment import Circumstances
@@ -38,6 +38,7 @@ from gateway.service.subjects import Subject
 from gateway.store.base import Decision, View
 from gateway.store.rows import NumberKey, OutboxRow
 from optout.kit.number import PhoneNumber
+from optout.kit.values import dataclass, replace
 
 KIND, NEWS_KIND, LAPSE_KIND = "guardian", "guardian_news", "guardians_lapsed"
 

@@ -244,19 +244,16 @@ class _Run:
 
     def take(self, batch: list[Shown]) -> None:
         """Take the entries that come next. Raises AuditError (UNREACHABLE) if they do not."""
-        if any(shown.index != self.size + at for at, shown in enumerate(batch)):
-            raise AuditError("UNREACHABLE", f"after entry {self.size} others are shown than come next")
-        self.findings += self._tree.look(self.size, [leaf_hash(shown.leaf) for shown in batch])
+        first, entries = self.size, [shown.leaf for shown in batch]
+        if [shown.index for shown in batch] != list(range(first, first + len(batch))):
+            raise AuditError("UNREACHABLE", f"after entry {first} others are shown than come next")
+        self.findings += self._tree.look(first, list(map(leaf_hash, entries)))
+        leaves, findings = self._spine.take(first, entries)
+        self.findings += findings
+        work: list[Work] = [(shown, leaf) for shown, leaf in zip(batch, leaves, strict=True) if leaf is not None]
+        self._epochs.extend((shown.index, leaf) for shown, leaf in work if isinstance(leaf, EpochLeaf))
         self.size += len(batch)
         self.last = encode_shown(batch[-1])
-        work: list[Work] = []
-        for shown in batch:
-            leaf, findings = self._spine.take(shown.index, shown.leaf)
-            self.findings += findings
-            if leaf is not None:
-                work.append((shown, leaf))
-            if isinstance(leaf, EpochLeaf):
-                self._epochs.append((shown.index, leaf))
         self._settle(self._folds.take(work))
 
     def finish(self, *, is_whole: bool) -> None:

@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateway.domain.codec import Map
-from gateway.domain.effects import AWAITED, SERVICE, EffectState
-from gateway.domain.effects_codec import read_precondition, write_precondition
+from gateway.domain.effects import AWAITED, SERVICE
+from gateway.domain.effects_codec import EFFECT_STATES, ITEM_KINDS, read_precondition, write_precondition
 from gateway.domain.erasure import confirm_erased
 from gateway.domain.errors import Reason, RefusedError
-from gateway.domain.instruction import Item, ItemKind
+from gateway.domain.instruction import Item
 from gateway.domain.knowledge import ReportedEffect, report
 from gateway.domain.porting import switched_off
 from gateway.domain.preferences import Medium
@@ -21,6 +21,9 @@ from gateway.domain.serving import check_served
 from gateway.domain.subscription import Subscriber
 from gateway.service.views import AppliedReport
 from optout.kit.number import PhoneNumber
+from optout.kit.values import by_value
+
+_MEDIA = by_value(Medium)
 
 
 def take_report(state: Subscriber, carrier: str, told: AppliedReport, since_ms: int) -> Subscriber:
@@ -85,7 +88,7 @@ def read_report(number: PhoneNumber, data: Mapping[str, Any]) -> AppliedReport:
     return AppliedReport(
         "",
         number,
-        Medium(data["medium"]),
+        _MEDIA[data["medium"]],
         data["version"],
         tuple(map(_read_effect, data["effects"])),
         data["reported"],
@@ -106,5 +109,5 @@ def _write_effect(effect: ReportedEffect) -> Map:
 def _read_effect(data: Mapping[str, Any]) -> ReportedEffect:
     kind, value = data["item"]
     return ReportedEffect(
-        Item(ItemKind(kind), value), EffectState(data["effect"]), read_precondition(data.get("lacks"))
+        Item(ITEM_KINDS[kind], value), EFFECT_STATES[data["effect"]], read_precondition(data.get("lacks"))
     )

@@ -6,8 +6,6 @@ state in the opening if it changed, and the subject's row, sealed anew. Units ad
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
 from gateway.domain.codec import Map, write_subscriber
 from gateway.domain.porting import begin_unheard
 from gateway.domain.preferences import Medium
@@ -18,6 +16,7 @@ from gateway.store.rows import Label, NewEntry, NewKey, NumberKey, NumberRow, Su
 from gateway.tlog.leaf import LeafType
 from gateway.tlog.opening import encode_typed
 from optout.kit.number import PhoneNumber, hint_carrier
+from optout.kit.values import dataclass, replace
 
 
 def claims_of(prefix_carrier: str) -> str:

@@ -6,7 +6,6 @@ asked: the log is what was asked of the registry and what it answered.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from hashlib import sha256
 
 import orjson
@@ -24,8 +23,8 @@ from gateway.domain.subscription import Leg, Subscriber
 from gateway.service.access import not_served, seen_by
 from gateway.service.books import CapabilityBook, PolicyBook
 from gateway.service.guardians import GuardianDesk, due_rows, news_rows
-from gateway.service.leg_rows import leg_rows
-from gateway.service.outbox import Origin, OutboxSealer, Task, Timer
+from gateway.service.leg_rows import leg_rows, reminder_rows
+from gateway.service.outbox import Origin, OutboxSealer
 from gateway.service.record import Recorder
 from gateway.service.registrar import Registrar
 from gateway.service.restriction import notices_seen, restriction_rows
@@ -34,6 +33,7 @@ from gateway.service.subjects import Subject, Subjects
 from gateway.service.views import Outcome, SubscriptionView
 from gateway.store.base import Decision, Reads, View
 from gateway.store.rows import AnswerRow, OutboxRow
+from optout.kit.values import dataclass, replace
 
 ANSWER_LIFE_MS = 30 * 24 * 3600 * 1000
 """How long an idempotency key is kept."""
@@ -149,16 +149,14 @@ class SubmissionUnit:
     def _outbox(self, view: View, subject: Subject, step: Step, told: Leg) -> tuple[OutboxRow, ...]:
         after = step.own.after
         instruction, index, key = self._instruction, view.next_index, subject.key_bytes
-        leg, medium = after.leg(instruction.medium), instruction.medium
+        medium = instruction.medium
         notices = step.own.notices
         if notices is None:
             notices = choose_notices(instruction.action, step.verdict, told, instruction.channel)
         notices = notices_seen(notices, after, step.verdict)
         rows = self._sealer.notice_rows(notices, instruction, subject.label, key, index, view.time_ms)
         origin = Origin(subject.label, key, index, view.time_ms)
-        if leg.undo is not None and leg.undo != subject.state.leg(medium).undo:
-            timer = Timer(Task.DROP_ASIDE, after.number, leg.undo.until_ms, medium.value, {"medium": medium.value})
-            rows = (*rows, self._sealer.timer_row(origin, timer))
+        rows = (*rows, *reminder_rows(self._sealer, origin, subject.state, after, medium))
         rows = (*rows, *due_rows(self._sealer, origin, step.own), *news_rows(self._sealer, origin, step.news))
         rows = (*rows, *restriction_rows(self._sealer, origin, subject.state, after))
         return (*rows, *leg_rows(self._sealer, origin, subject.state, after, medium, self._capabilities))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from gateway.domain.instruction import Verdict
@@ -10,6 +9,7 @@ from gateway.domain.knowledge import ReportedEffect
 from gateway.domain.preferences import Medium
 from gateway.domain.subscription import Subscriber
 from optout.kit.number import PhoneNumber
+from optout.kit.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,7 @@ Life
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Generic, Protocol, TypeVar
 
 from gateway.store.rows import (
@@ -76,6 +76,7 @@ from gateway.store.rows import (
     Place,
     SubjectRow,
 )
+from optout.kit.values import dataclass
 
 T = TypeVar("T")
 

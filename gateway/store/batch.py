@@ -8,7 +8,7 @@ unit sees cannot differ between them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field
 from typing import TypeVar
 
 from gateway.store.base import Decision, DecisionError, KeyRefusedError, Reads, Unit
@@ -29,6 +29,7 @@ from gateway.store.rows import (
 from gateway.tlog.hashing import leaf_hash
 from gateway.tlog.head import Head
 from gateway.tlog.leaf import AnyLeaf, EpochLeaf, Leaf, LeafError, LeafType
+from optout.kit.values import dataclass, replace
 
 T = TypeVar("T")
 

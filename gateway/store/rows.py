@@ -6,9 +6,10 @@ whoever can read the file. See ADR-0004 (sealing) and ADR-0002 (one entry per in
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import NewType
+
+from optout.kit.values import dataclass
 
 NumberKey = NewType("NumberKey", bytes)
 """Keyed hash of a number: 32 bytes. Finds the number's present holder."""

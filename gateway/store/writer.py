@@ -18,7 +18,6 @@ from __future__ import annotations
 import logging
 from asyncio import AbstractEventLoop, Future
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from threading import Thread
 from typing import Any
 
@@ -41,6 +40,7 @@ from gateway.store.rows import HeadRow
 from gateway.tlog.compact import CompactRange
 from gateway.tlog.head import Head, next_time
 from optout.kit.clock import Clock
+from optout.kit.values import dataclass
 
 _log = logging.getLogger(__name__)
 

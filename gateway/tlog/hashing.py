@@ -19,11 +19,6 @@ def node_hash(left: bytes, right: bytes) -> bytes:
     return sha256(_NODE + left + right).digest()
 
 
-def pair_hash(children: bytes | bytearray) -> bytes:
-    """Hash an inner node from its children's hashes where they stand side by side, 64 bytes."""
-    return sha256(_NODE + children).digest()
-
-
 def empty_root() -> bytes:
     """Give the root of the tree without entries: the hash of nothing."""
     return sha256().digest()

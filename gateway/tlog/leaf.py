@@ -125,23 +125,22 @@ _TYPE_OF = {int(leaf_type): leaf_type for leaf_type in _COMMITTED_TYPES}
 
 def decode_leaf(data: bytes) -> AnyLeaf:
     """Read one leaf; raises `LeafError` (LENGTH, VERSION, TYPE) unless `data` is exactly one."""
+    if len(data) == LEAF_BYTES:
+        version, code, actor, flags, accept_time_ms, commitment = _COMMITTED.unpack(data)
+        leaf_type = _TYPE_OF.get(code)
+        if version == VERSION and leaf_type is not None:
+            return Leaf(leaf_type, actor, flags, accept_time_ms, commitment)
     if len(data) < _HEADER.size:
         raise LeafError("LENGTH")
     version, code = data[0], data[1]
     if version != VERSION:
         raise LeafError("VERSION")
-    if code == LeafType.EPOCH:
-        if len(data) != EPOCH_LEAF_BYTES:
-            raise LeafError("LENGTH")
-        _, _, actor, flags, accept_time_ms, covers, map_root = _EPOCH.unpack(data)
-        return EpochLeaf(actor, flags, accept_time_ms, covers, map_root)
-    leaf_type = _TYPE_OF.get(code)
-    if leaf_type is None:
+    if code != LeafType.EPOCH and code not in _TYPE_OF:
         raise LeafError("TYPE")
-    if len(data) != LEAF_BYTES:
+    if code != LeafType.EPOCH or len(data) != EPOCH_LEAF_BYTES:
         raise LeafError("LENGTH")
-    _, _, actor, flags, accept_time_ms, commitment = _COMMITTED.unpack(data)
-    return Leaf(leaf_type, actor, flags, accept_time_ms, commitment)
+    _, _, actor, flags, accept_time_ms, covers, map_root = _EPOCH.unpack(data)
+    return EpochLeaf(actor, flags, accept_time_ms, covers, map_root)
 
 
 def _check_header(version: int, actor: int, flags: int, accept_time_ms: int) -> None:

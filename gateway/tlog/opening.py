@@ -124,16 +124,26 @@ def decode_payload(payload: bytes) -> dict[str, Any]:
 def _is_plainly_canonical(fields: object, payload: bytes) -> bool:
     """True of most canonical payloads and of no others: the rest is looked at value by value.
 
-    What is written again as it was has its keys in order and once, and its integers in range. A fraction or an exponent
-    would stand behind a colon, a comma or a bracket, with nothing but digits between; few brackets nest shallowly.
+    What is written again as it was has its keys in order and once, and its integers in range; few brackets nest
+    shallowly.
     """
-    if (
-        type(fields) is not dict
-        or _write(fields) != payload
-        or b":." in payload.translate(_MARK_POINTS, b"-0123456789")
-    ):
+    if type(fields) is not dict or _write(fields) != payload or _may_have_fraction(payload):
         return False
     return payload.count(b"{") + payload.count(b"[") <= _MAX_DEPTH or _is_shallow(fields, _MAX_DEPTH)
+
+
+def _may_have_fraction(payload: bytes) -> bool:
+    """False only if none of the numbers that orjson wrote has a fraction or an exponent.
+
+    It writes a point between two digits, or else one digit and an ``e``. A number stands behind a colon, a comma or a
+    bracket, which the marks make one.
+    """
+    marked = payload.translate(_MARKS)
+    if b":0e" in marked or b":-0e" in marked:
+        return True
+    if b"0.0" not in marked:
+        return False
+    return any(part.rstrip(b"0")[-1:] in {b":", b"-"} for part in marked.split(b".")[:-1])
 
 
 def _is_shallow(value: Any, depth: int) -> bool:
@@ -169,7 +179,7 @@ def _read_int(text: str) -> int:
 
 
 _DECODER = json.JSONDecoder(parse_int=_read_int, parse_float=_refuse_number, parse_constant=_refuse_number)
-_MARK_POINTS = bytes.maketrans(b",[eE", b"::..")
+_MARKS = bytes.maketrans(b",[123456789", b"::000000000")
 _NESTED = frozenset({dict, list})
 _PLAIN = frozenset({str, bool, type(None)})
 

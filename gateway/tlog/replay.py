@@ -45,16 +45,26 @@ class Spine:
         result.vouched = sorted([*result.vouched, *(index for index in result.covered if index < vouched_size)])
         result.covered = [index for index in result.covered if index >= vouched_size]
 
-    def take(self, index: int, data: bytes) -> tuple[AnyLeaf | None, list[Finding]]:
-        """Read the next entry's leaf, and look at its time; None if it is no leaf."""
-        self.result.entries += 1
-        try:
-            leaf = decode_leaf(data)
-        except LeafError as error:
-            return None, [Finding(index, Flaw.LEAF, error.reason)]
-        findings = [Finding(index, Flaw.TIME_BACKWARDS)] if leaf.accept_time_ms < self.result.last_ms else []
-        self.result.last_ms = max(self.result.last_ms, leaf.accept_time_ms)
-        return leaf, findings
+    def take(self, first: int, entries: Sequence[bytes]) -> tuple[list[AnyLeaf | None], list[Finding]]:
+        """Read the leaves of the entries from an index on, None for one that is none, and look at their times."""
+        leaves: list[AnyLeaf | None] = []
+        findings: list[Finding] = []
+        last_ms = self.result.last_ms
+        for index, data in enumerate(entries, first):
+            try:
+                leaf = decode_leaf(data)
+            except LeafError as error:
+                leaves.append(None)
+                findings.append(Finding(index, Flaw.LEAF, error.reason))
+                continue
+            leaves.append(leaf)
+            if leaf.accept_time_ms < last_ms:
+                findings.append(Finding(index, Flaw.TIME_BACKWARDS))
+            else:
+                last_ms = leaf.accept_time_ms
+        self.result.entries += len(leaves)
+        self.result.last_ms = last_ms
+        return leaves, findings
 
     def seal(self, index: int, leaf: EpochLeaf, nodes: Sequence[bytes | None]) -> Iterator[Finding]:
         """Compare an EPOCH with what folds came to: the subtrees of all shards in order, None where one is dark."""
@@ -84,7 +94,7 @@ class Replay:
 
     def take(self, shown: Shown) -> Iterator[Finding]:
         """Take the next entry; yields what is wrong with it."""
-        leaf, findings = self._spine.take(shown.index, shown.leaf)
+        (leaf,), findings = self._spine.take(shown.index, (shown.leaf,))
         yield from findings
         if isinstance(leaf, EpochLeaf):
             yield from self._spine.seal(shown.index, leaf, [self._fold.seal(leaf.flags)])

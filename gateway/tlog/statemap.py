@@ -12,7 +12,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from gateway.tlog.hashing import HASH_BYTES, leaf_hash, node_hash, pair_hash
+from gateway.tlog.hashing import HASH_BYTES, leaf_hash, node_hash
 
 LABEL_BYTES = 32
 RECORD_BYTES = 48
@@ -21,6 +21,8 @@ DEFAULT_BITS = 18
 
 MAX_BITS = 28
 _RECORD = struct.Struct(">32sQQ")
+_FIRST_BITS = struct.Struct(">I28x").unpack
+"""The first 32 bits of a label."""
 _MAX_U64 = 2**64 - 1
 
 
@@ -148,8 +150,11 @@ class _Readable(ABC):
     def _change(self, rows: Mapping[bytes, bytes]) -> dict[int, bytes]:
         """The buckets that changed rows touch, as they would be then."""
         changed: dict[int, bytes] = {}
+        shift = 32 - self.bits
         for label, row in rows.items():
-            bucket = bucket_of(label, self.bits)
+            if len(label) != LABEL_BYTES:
+                raise MapError("LABEL")
+            bucket = _FIRST_BITS(label)[0] >> shift
             data = changed.get(bucket)
             changed[bucket] = _place(self._bucket(bucket) if data is None else data, label, row)
         return changed
@@ -169,7 +174,7 @@ class _Readable(ABC):
 
 
 class StateMap(_Readable):
-    """The map itself, 64 bytes for each bucket and 48 for each subject.
+    """The map itself: 48 bytes for each subject, and for each bucket two hashes, some 150 bytes once it was touched.
 
     A change costs the buckets it touches and the nodes above them; many at once cost less each.
     """
@@ -179,11 +184,13 @@ class StateMap(_Readable):
             raise MapError("BITS")
         self.bits = bits
         self._buckets: list[bytes] = [b""] * (1 << bits)
-        self._nodes = bytearray(HASH_BYTES * (2 << bits))
-        row = leaf_hash(b"")
-        for level in reversed(range(bits + 1)):
-            self._nodes[HASH_BYTES << level : HASH_BYTES << level + 1] = row * (1 << level)
-            row = node_hash(row, row)
+        empty = [leaf_hash(b"")]
+        for _ in range(bits):
+            empty.append(node_hash(empty[-1], empty[-1]))
+        # Node 0 is none. Nodes of one level are one object until they are written.
+        self._nodes = [b""]
+        for level, node in enumerate(reversed(empty)):
+            self._nodes += [node] * (1 << level)
 
     def __len__(self) -> int:
         """How many subjects the map knows."""
@@ -196,33 +203,32 @@ class StateMap(_Readable):
     def put_rows(self, rows: Mapping[bytes, bytes]) -> None:
         """Take in records as `encode_record` writes them, by label; one that is empty forgets its label.
 
-        An auditor's replay spends its time here: nodes are written where they stand, and the two children of one stand
-        side by side. Raises `MapError` (LABEL).
+        An auditor's replay spends its time here, so nodes are hashed and written where they stand. Raises `MapError`
+        (LABEL).
         """
-        nodes, first = self._nodes, 1 << self.bits
-        positions = set()
-        for bucket, data in self._change(rows).items():
-            self._buckets[bucket] = data
-            at = (first + bucket) * HASH_BYTES
-            nodes[at : at + HASH_BYTES] = leaf_hash(data)
-            positions.add(first + bucket >> 1)
+        buckets, nodes, first = self._buckets, self._nodes, 1 << self.bits
+        changed = self._change(rows)
+        for bucket, data in changed.items():
+            buckets[bucket] = data
+            nodes[first + bucket] = leaf_hash(data)
+        positions = {first + bucket >> 1 for bucket in changed}
         while positions and 0 not in positions:
             for parent in positions:
-                at = parent * HASH_BYTES
-                nodes[at : at + HASH_BYTES] = pair_hash(nodes[2 * at : 2 * at + 2 * HASH_BYTES])
+                left = 2 * parent
+                nodes[parent] = node_hash(nodes[left], nodes[left + 1])
             positions = {parent >> 1 for parent in positions}
 
     def _take(self, buckets: Mapping[int, bytes], nodes: Mapping[int, bytes]) -> None:
         for bucket, data in buckets.items():
             self._buckets[bucket] = data
         for position, node in nodes.items():
-            self._nodes[position * HASH_BYTES : (position + 1) * HASH_BYTES] = node
+            self._nodes[position] = node
 
     def _bucket(self, bucket: int) -> bytes:
         return self._buckets[bucket]
 
     def _node(self, position: int) -> bytes:
-        return bytes(self._nodes[position * HASH_BYTES : (position + 1) * HASH_BYTES])
+        return self._nodes[position]
 
 
 class MapDraft(_Readable):

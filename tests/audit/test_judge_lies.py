@@ -17,7 +17,6 @@ from tests.audit.forgeries import (
     approve_alone,
     back_date,
     claim_it,
-    early,
     erase_early,
     free_number,
     in_event,
@@ -48,6 +47,7 @@ from tests.audit.lies import (
     added,
     changed,
     decided,
+    early,
     epoch,
     mended,
     ordered,
@@ -61,6 +61,7 @@ from tests.domain.samples import NUISANCE, OWN, PROOFS
 OUTCOME = Fault.OUTCOME
 
 
+ASKED_TO_OPEN = ordered("open", "needs_confirmation")
 LIES = (
     # Chains, versions, the map and the clock
     Lie("a wrong back-pointer", "orders", changed("instruction", is_first_change, prev=1), Fault.BACK_POINTER),
@@ -279,6 +280,13 @@ LIES = (
         added("aside_dropped", lambda p: p.update(after={"version": p["version"]}), behind=ordered("cancel")),
         OUTCOME,
         "nothing lies aside",
+    ),
+    Lie(
+        "a question ended before its time",
+        "orders",
+        added("question_ended", lambda p: p.update(after={"version": p["version"]}), behind=ASKED_TO_OPEN),
+        OUTCOME,
+        "no question is open",
     ),
     # Calls
     Lie(

@@ -3,6 +3,7 @@ import json
 from hashlib import sha256
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -97,6 +98,15 @@ def test_decode_payload_of_any_changed_byte_never_gives_the_same_fields(
         assert decode_payload(bytes(payload)) != fields
     except OpeningError as error:
         assert error.args == (error.reason.value,)  # noqa: PT017
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False), texts)
+def test_decode_payload_of_any_fraction_is_refused_however_it_is_written(fraction: float, beside: str) -> None:
+    for value in (fraction, [fraction], [1, fraction], {"b": fraction}):
+        payload = orjson.dumps({"a": value, "c": beside})
+        with pytest.raises(OpeningError) as raised:
+            decode_payload(payload)
+        assert raised.value.reason is OpeningReason.VALUE_TYPE
 
 
 def test_encode_payload_of_known_fields_gives_the_golden_bytes() -> None:

@@ -71,6 +71,10 @@ def _drop_aside(holder: Holder, payload: dict[str, Any], time_ms: int) -> Holder
     return replace(holder, aside=None)
 
 
+def _end_question(holder: Holder, payload: dict[str, Any], time_ms: int) -> Holder:
+    return replace(holder, pending=None)
+
+
 def _instruct(holder: Holder, payload: dict[str, Any], time_ms: int) -> Holder:
     verdict, instruction = payload["verdict"], payload["instruction"]
     ((action, body),) = instruction["action"].items()
@@ -112,4 +116,9 @@ def _live(holder: Holder, payload: dict[str, Any], time_ms: int) -> Holder:
             return holder
 
 
-_STEPS = {"instruction": _instruct, "number_event": _live, "aside_dropped": _drop_aside}
+_STEPS = {
+    "instruction": _instruct,
+    "number_event": _live,
+    "aside_dropped": _drop_aside,
+    "question_ended": _end_question,
+}

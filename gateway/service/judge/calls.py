@@ -13,38 +13,45 @@ from gateway.domain.serving import check_served
 from gateway.service.judge.case import Case, Ruling, WrongError
 from optout.kit.identity import Role
 from optout.kit.number import PhoneNumber
+from optout.kit.values import by_value
 
 _ABOUT_NOBODY = ("action", "rule", "reporter")
 _ABOUT_SUBJECT = ("action", "at", "rule", "category", "revision", "reporter")
+_CARRIER = Role.CARRIER.value
+_REPORTERS = frozenset({_CARRIER, Role.SCREENER.value})
+_ACTIONS, _RULES = by_value(InterceptionAction), by_value(DecidingRule)
 
 
 def judge_interception(case: Case) -> Iterator[Ruling]:
     """One call: who reports it, whether its caller may be named, and what the subscriber hears of it."""
     told = case.payload["call"]
     role, _, party = told["reporter"].partition("/")
-    if role not in {Role.CARRIER.value, Role.SCREENER.value}:
+    if role not in _REPORTERS:
         raise WrongError("neither a switch nor a carrier reports it")
-    actor = case.policy.actor(party if role == Role.CARRIER.value else "")
+    policy = case.policy
+    actor = policy.actor(party if role == _CARRIER else "")
     if case.holder is None:
         InterceptionAction(told["action"])
         yield Ruling({"call": {name: told[name] for name in _ABOUT_NOBODY}}, actor=actor)
         return
-    if role == Role.CARRIER.value:
+    if role == _CARRIER:
         check_served(case.holder.carrier, party)
     call = _read_call(told, case.holder.number)
-    named = ("caller",) if call.is_stopped and "caller" in told else ()
-    content: dict[str, Any] = {"call": {name: told[name] for name in (*_ABOUT_SUBJECT, *named)}}
+    written = {name: told[name] for name in _ABOUT_SUBJECT}
+    content: dict[str, Any] = {"call": written}
     if call.is_stopped:
+        if call.caller is not None:
+            written["caller"] = told["caller"]
         before, choice = case.memory.tally(case.label, case.time_ms), case.holder.voice.preferences.notices
-        after, fate, _ = take_call(before, call, choice, case.policy.notices, case.time_ms)
-        content |= {"fate": fate.value, "tally": write_tally(after)}
+        after, fate, _ = take_call(before, call, choice, policy.notices, case.time_ms)
+        content["fate"], content["tally"] = fate.value, write_tally(after)
     yield Ruling(content, case.holder, actor)
 
 
 def _read_call(told: dict[str, Any], called: PhoneNumber) -> Interception:
     caller = PhoneNumber(told["caller"]) if "caller" in told else None
-    rule = DecidingRule(told["rule"]) if told["rule"] else None
-    return Interception(InterceptionAction(told["action"]), called, caller, told["at"], rule, told["category"])
+    rule = _RULES[told["rule"]] if told["rule"] else None
+    return Interception(_ACTIONS[told["action"]], called, caller, told["at"], rule, told["category"])
 
 
 def judge_summary(case: Case) -> Iterator[Ruling]:

@@ -57,9 +57,10 @@ class Cause:
 def heed_cause(case: Case) -> None:
     """Remember an instruction after which an entry about the other party may follow at once."""
     written = case.payload["instruction"]
-    is_cause = not _ASKED_OTHERS.isdisjoint(written["action"])
-    verdict = dict(case.payload["verdict"])
-    case.memory.cause = (case.index, dict(written), verdict, case.subject.epoch) if is_cause else None
+    if _ASKED_OTHERS.isdisjoint(written["action"]):
+        case.memory.cause = None
+    else:
+        case.memory.cause = case.index, dict(written), dict(case.payload["verdict"]), case.subject.epoch
 
 
 def overhear_cause(memory: Memory, index: int, payload: Mapping[str, Any], epoch: int) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
 import orjson
 
-from gateway.domain.codec import read_subscriber, write_subscriber
+from gateway.domain.codec import Map, read_subscriber, write_subscriber
 from gateway.domain.erasure import may_erase
 from gateway.domain.errors import RefusedError
 from gateway.domain.porting import Follows, begin_unheard
@@ -87,9 +87,13 @@ class LogJudge:
         if not entry.is_known:
             self.pass_over(entry.index, entry.label)
             return ()
-        self._memory.last_ms = entry.leaf.accept_time_ms
+        memory = self._memory
+        memory.last_ms = entry.leaf.accept_time_ms
         try:
-            found = self._take_unseen(entry) if self._is_unseen(entry) else self._decide_again(entry, kind)
+            if memory.unseen == entry.index - 1 and _is_sequel(entry):
+                self._take_unseen(entry)
+                return ()
+            found = self._decide_again(entry, kind)
         except WrongError as error:
             found = [str(error)]
         except _UNREADABLE:
@@ -97,24 +101,13 @@ class LogJudge:
             self._states.pop(entry.label, None)
         return [f"{name}: {sentence}" for sentence in found] if found else ()
 
-    def _is_unseen(self, entry: Judged) -> bool:
-        """Whether an entry follows from the one just before, of which nothing is known: its opening is gone."""
-        payload, before = entry.payload, entry.index - 1
-        if self._memory.unseen != before:
-            return False
-        if payload["kind"] == "guardian":
-            return payload.get("cause") == before
-        is_heir = payload["kind"] == "number_event" and payload.get("follows") == Follows.NEW_EPOCH.value
-        return is_heir and entry.before is None
-
-    def _take_unseen(self, entry: Judged) -> list[str]:
+    def _take_unseen(self, entry: Judged) -> None:
         """Take what cannot be decided again as it stands; the erasure that hid its cause has to be accounted for."""
         after, memory = read_subscriber(entry.payload["after"]), self._memory
         if entry.before is None:
             memory.holders[after.number] = entry.label
             memory.since[entry.label] = entry.leaf.accept_time_ms
         self._states[entry.label] = after
-        return []
 
     def _decide_again(self, entry: Judged, kind: Kind) -> list[str]:
         sequel = self._due(entry)
@@ -153,18 +146,14 @@ class LogJudge:
 
     def _open(self, entry: Judged, kind: Kind, sequel: Sequel | None) -> Case:
         """The case. Raises WrongError if there is none to be made of it."""
-        holder, label = None, entry.label
-        is_first = bool(label) and entry.before is None
-        if label:
-            holder = self._begin(entry, kind, sequel) if is_first else self._state(label, entry.before)
+        label, before, holder = entry.label, entry.before, None
+        is_first = bool(label) and before is None
+        if is_first:
+            holder = self._begin(entry, kind, sequel)
+        elif before is not None:
+            holder = self._states.get(label) or read_subscriber(orjson.loads(before))
         time_ms = entry.leaf.accept_time_ms
         return Case(entry.index, time_ms, entry.payload, label, holder, is_first, self._memory)
-
-    def _state(self, label: bytes, written: bytes | None) -> Subscriber:
-        known = self._states.get(label)
-        if known is None and written is None:
-            raise WrongError("it depends on somebody whose openings are gone")
-        return read_subscriber(orjson.loads(written or b"")) if known is None else known
 
     def _begin(self, entry: Judged, kind: Kind, sequel: Sequel | None) -> Subscriber:
         """The state from which a subject begins. Raises WrongError if it may not begin with this entry."""
@@ -232,6 +221,15 @@ class LogJudge:
         states[case.label] = after
 
 
+def _is_sequel(entry: Judged) -> bool:
+    """Whether an entry follows from the one just before."""
+    payload = entry.payload
+    if payload["kind"] == "guardian":
+        return payload.get("cause") == entry.index - 1
+    is_heir = payload["kind"] == "number_event" and payload.get("follows") == Follows.NEW_EPOCH.value
+    return is_heir and entry.before is None
+
+
 def _check_form(entry: Judged, kind: Kind) -> list[str]:
     """Whom it is about, and the type of its leaf where that does not depend on the outcome."""
     found = []
@@ -254,10 +252,8 @@ def _list_differences(case: Case, entry: Judged, ruling: Ruling) -> list[str]:
     found, present, known = [], len(payload), len(_SUBJECTS if case.label else _NOBODYS)
     if entry.leaf.actor != ruling.actor:
         found.append(f"actor {entry.leaf.actor} where {ruling.actor} speaks")
-    for name, value in content.items():
-        told = payload.get(name, _MISSING)
-        if told is not value and told != value:
-            found.append(f"{name}{_explain(told, value)} is not what follows")
+    if not content.items() <= payload.items():
+        found += _list_words(payload, content)
     if after is not None:
         changed, written = case.is_first or after is not case.holder, payload.get("after")
         if payload["version"] != after.version:
@@ -270,6 +266,14 @@ def _list_differences(case: Case, entry: Judged, ruling: Ruling) -> list[str]:
     if present != known + len(content):
         found.append("it holds a field that nobody knows, or lacks one")
     return found
+
+
+def _list_words(payload: Mapping[str, Any], content: Map) -> Iterator[str]:
+    """The fields of which the payload says something else than follows."""
+    for name, value in content.items():
+        told = payload.get(name, _MISSING)
+        if told != value:
+            yield f"{name}{_explain(told, value)} is not what follows"
 
 
 def _explain(told: Any, value: Any) -> str:
