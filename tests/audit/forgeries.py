@@ -145,6 +145,10 @@ def claim_it(payload: Payload) -> None:
     payload["after"] = payload.get("after", {}) | {"carrier": "unicom", "basis": "claim"}
 
 
+def is_opening_with_wishes(payload: Payload) -> bool:
+    return bool(payload["instruction"]["action"].get("open", {}).get("defaults"))
+
+
 def is_unicoms_question(payload: Payload) -> bool:
     return ordered("query", "already_so")(payload) and payload["instruction"]["carrier"] == "unicom"
 

@@ -26,6 +26,7 @@ from tests.audit.forgeries import (
     inherit,
     is_first_change,
     is_heirs,
+    is_opening_with_wishes,
     is_unicoms_question,
     name_caller,
     open_state,
@@ -103,6 +104,20 @@ LIES = (
         ),
         OUTCOME,
         "done where PROOF_REQUIRED",
+    ),
+    Lie(
+        "an opening that does not say what it switches on",
+        "orders",
+        mended("instruction", lambda p: p["verdict"]["items"].pop(), is_opening_with_wishes),
+        OUTCOME,
+        "verdict",
+    ),
+    Lie(
+        "an effect forecast for a question that nobody declared",
+        "orders",
+        mended("instruction", in_verdict(expected="degraded"), is_opening_with_wishes),
+        OUTCOME,
+        "verdict",
     ),
     Lie(
         "a question nobody put",
