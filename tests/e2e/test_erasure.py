@@ -282,12 +282,13 @@ async def prove_state(audit: Any, asked: audit_pb2.ProveStateRequest) -> audit_p
     async with asyncio.timeout(PATIENCE_S):
         while True:
             try:
-                proof = await audit.ProveState(asked, timeout=20)
+                pieces = [piece async for piece in audit.ProveState(asked, timeout=20)]
             except grpc.aio.AioRpcError as error:
                 if error.code() is not grpc.StatusCode.UNAVAILABLE:
                     raise
             else:
-                if proof.answer != audit_pb2.STATE_ANSWER_TOO_RECENT:
+                if pieces[0].answer != audit_pb2.STATE_ANSWER_TOO_RECENT:
+                    (proof,) = pieces
                     return proof
             await asyncio.sleep(0.1)
     raise AssertionError("no EPOCH came")
