@@ -53,8 +53,8 @@ class OperationsService:
 class ReplayUnit:
     """Makes dead letters ready again, with a fresh time to live.
 
-    What is no dead letter is left alone, and so is what nobody needs any more: a question that can no longer be answered,
-    an order whose key is destroyed.
+    What is no dead letter is left alone, and so is what nobody needs any more: a question that can no longer be
+    answered, an order whose key is destroyed.
     """
 
     party: str

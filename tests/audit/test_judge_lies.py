@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from gateway.domain.codec import read_subscriber, write_subscriber
-from gateway.domain.instruction import Confirm
+from gateway.domain.instruction import Channel, Confirm
 from gateway.domain.policy_form import seal_policy, write_policy
 from gateway.domain.subscription import EnrolmentState
 from gateway.tlog.leaf import Leaf, LeafType, decode_leaf
@@ -24,6 +24,7 @@ from tests.audit.lies import (
     added,
     changed,
     decided,
+    early,
     epoch,
     find,
     forge,
@@ -36,7 +37,7 @@ from tests.audit.lies import (
 from tests.audit.registry import FIRST, replay
 from tests.audit.shown_log import payload_of
 from tests.audit.stories import told
-from tests.domain.samples import NUISANCE, OWN
+from tests.domain.samples import NUISANCE, OWN, PROOFS
 
 OUTCOME = Fault.OUTCOME
 
@@ -168,23 +169,6 @@ def refuse(payload: Payload) -> None:
     del payload["after"]
 
 
-def early(kind: str, by_ms: int) -> Callable[[Log], Told]:
-    """The same entry before its time has come, right behind the entry before it."""
-
-    def tell(log: Log) -> Told:
-        index = find(log, kind)
-        time_ms = leaf_of(log, index).accept_time_ms - by_ms
-        before = [replace(entry, leaf=at_most(entry, time_ms)) for entry in log[:index]]
-        return forge([*before, log[index]], index, payload_of(log[index]), accept_time_ms=time_ms)
-
-    return tell
-
-
-def at_most(entry: Shown, time_ms: int) -> bytes:
-    assert decode_leaf(entry.leaf).accept_time_ms <= time_ms, "the entry before is too late for this lie"
-    return entry.leaf
-
-
 def free_number(holder: Any) -> Any:
     return replace(holder, life=replace(holder.life, frozen_until_ms=None))
 
@@ -247,6 +231,16 @@ LIES = (
         decided(ordered("open", "needs_confirmation"), policy=lambda p: with_rules(p, confirm_open=frozenset())),
         OUTCOME,
         "done where needs_confirmation",
+    ),
+    Lie(
+        "an opening without separate consent",
+        "orders",
+        decided(
+            refused("PROOF_REQUIRED"),
+            instruction=lambda order: replace(order, evidence=PROOFS[Channel.HOTLINE]),
+        ),
+        OUTCOME,
+        "done where PROOF_REQUIRED",
     ),
     Lie(
         "a question nobody put",
