@@ -80,7 +80,7 @@ class SmsSender(Sender):
                 await smsc.wait_for(EntryFilter(Happening.LOGIN_REJECTED), timeout_s=self._patience_s)
                 return "login rejected"
             pieces = row.trouble is Trouble.IN_PIECES
-            plan = FaultPlan(number=number)
+            plan = FaultPlan(number=number, count=1)
             smsc.set_faults(*([SmscFault(Operation.MO, plan, dribble_bytes=1)] if pieces else []))
             copies = 2 if row.trouble is Trouble.TWICE else 1
             sent = smsc.send_mo(MobileOriginated(number, row.text, copies=copies))

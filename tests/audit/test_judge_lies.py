@@ -249,13 +249,7 @@ LIES = (
         OUTCOME,
         "state after",
     ),
-    Lie(
-        "a list over the cap",
-        "rules",
-        decided(refused("LIST_FULL")),
-        OUTCOME,
-        "done where LIST_FULL",
-    ),
+    Lie("a list over the cap", "rules", decided(refused("LIST_FULL")), OUTCOME, "done where LIST_FULL"),
     Lie(
         "an order of a carrier that does not serve",
         "numbers",
