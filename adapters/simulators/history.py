@@ -9,7 +9,7 @@ from typing import Generic, Protocol, TypeVar
 
 from optout.kit.clock import Clock
 
-DEFAULT_WAIT_S = 10.0
+DEFAULT_WAIT_S = 30.0
 
 
 class WaitError(TimeoutError):

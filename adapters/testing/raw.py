@@ -10,7 +10,7 @@ from adapters.testing.harness import SP_ID, SP_SECRET
 from adapters.wire.cmpp import Connect, ConnectResp, Pdu, Version, connect_authenticator, decode, encode
 
 TIMESTAMP = 1124100000
-_TIMEOUT_S = 5.0
+_TIMEOUT_S = 30.0
 
 
 class RawPeer:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -30,6 +29,7 @@ from adapters.simulators.smsc import Account, SmscSettings, SmscSimulator
 from adapters.simulators.smsc.settings import CallBack, Protocol
 from adapters.testing.recording_gateway import RecordingGateway
 from optout.kit.clock import SystemClock
+from optout.kit.ports import pick_port
 from optout.kit.redact import find_numbers
 
 SP_ID, SOURCE, APP_KEY = "901234", "CRM1", "app-1"
@@ -113,7 +113,7 @@ def _listen_to_log(log: LogBook) -> Iterator[None]:
 
 async def _start_smsc(stage: Stage, cleanup: AsyncExitStack) -> tuple[LinkConfig, ...]:
     """Start the SMS gateway; return the configurations of a link to it, and of one with a wrong password."""
-    port = _pick_port()
+    port = pick_port()
     secret, wrong = stage.write_secret("link.secret"), stage.write_secret("wrong.secret")
     protocol = _choose_protocol(stage.carrier)
     is_sgip = protocol is Protocol.SGIP
@@ -205,9 +205,3 @@ async def _start_adapter(stage: Stage, config: AdapterConfig, cleanup: AsyncExit
         task.result()
     cleanup.push_async_callback(finish)
     stage.addresses = up.result()
-
-
-def _pick_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

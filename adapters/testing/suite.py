@@ -41,7 +41,7 @@ def list_names(carrier: Carrier) -> Sequence[str]:
     return [START, *(name_row(row) for row in list_rows(carrier)), *CLOSING_ROWS]
 
 
-async def run_suite(carrier: Carrier, folder: Path, only: str = "", patience_s: float = 5.0) -> list[Result]:
+async def run_suite(carrier: Carrier, folder: Path, only: str = "", patience_s: float = 30.0) -> list[Result]:
     """Play a carrier's rows, `only` those whose names begin so; `folder` takes its journal and secrets, and is empty.
 
     `patience_s` is how long the SMS channel waits for what should come back.
@@ -75,6 +75,8 @@ def describe(instruction: types_pb2.Instruction) -> str:
         return " ".join([action, *(f"refuse={label}" for label in asked.refuse)])
     if action in ("edit_reject_list", "edit_allow_list"):
         return f"{action} add={len(asked.add)}"
+    if action == "confirm":
+        return f"{action} guardian" if asked.guardian else action
     if action == "ask_guardian":
         return f"{action} {name_value(types_pb2.GuardianScope, asked.scope)}"
     if action == "act_for_ward":
@@ -98,7 +100,18 @@ async def _play(stage: Stage, senders: dict[str, Sender], row: Row, place: int) 
     channel = f"CHANNEL_{row.channel.upper()}"
     if wrong := {types_pb2.Channel.Name(one.channel) for one in seen} - {channel}:
         problems.append(f"the gateway should hear of it over {channel}, but did over {sorted(wrong)}")
+    if any(_is_untold(one, stage.carrier) for one in seen):
+        problems.append("an opening that asks no second word should name the notice, and the consent to it")
     return Result(name_row(row), "; ".join(problems))
+
+
+def _is_untold(instruction: types_pb2.Instruction, carrier: Carrier) -> bool:
+    """Whether an opening lacks its notice. One by text opens under published terms, or is asked about by text."""
+    evidence, by_text, sms = instruction.evidence, instruction.channel == types_pb2.CHANNEL_SMS, carrier.data.sms
+    if instruction.WhichOneof("action") != "open" or (by_text and (sms is None or sms.terms is None)):
+        return False
+    named = evidence.notice_version and evidence.notice_digest and evidence.recipients and evidence.purposes
+    return not named or (not by_text and evidence.separate_consent != types_pb2.CONSENT_GIVEN)
 
 
 def _is_answered(row: Row, back: str) -> bool:

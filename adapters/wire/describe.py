@@ -1,8 +1,8 @@
 """A packet as a JSON-ready dict, for people and scripts (``optout pdu decode cmpp HEX``).
 
 Every packet has ``command`` (its name in the specification), ``command_id`` (hex), ``sequence``,
-``total_length`` (bytes) and ``version`` (``"2.0"``, ``"3.0"``, or null where both versions share the layout).
-Its fields follow in the order of the wire; those marked 3.0 are missing in 2.0:
+``total_length`` (bytes) and ``version`` (``"2.0"`` or ``"3.0"``; where both share the layout, the one asked for, and
+null if none was). Its fields follow in the order of the wire; those marked 3.0 are missing in 2.0:
 
 =================  ==================================================================================
 command            fields
@@ -63,14 +63,14 @@ def describe_cmpp(frame: bytes, version: Version | None = None) -> dict[str, Jso
     and ``report_length`` for a status report that is in neither layout.
     """
     decoded = cmpp.decode_with_version(frame, version)
-    pdu = decoded.pdu
+    pdu, shown_version = decoded.pdu, decoded.version or version
     command = _name_command(cmpp.command_of(pdu))
     return {
         "command": command.name,
         "command_id": f"{command:08x}",
         "sequence": pdu.sequence,
         "total_length": len(frame),
-        "version": decoded.version.label if decoded.version else None,
+        "version": shown_version.label if shown_version else None,
         **_describe_fields(pdu, decoded.version or Version.V30),
         **_describe_content(pdu),
     }

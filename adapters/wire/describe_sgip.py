@@ -1,7 +1,8 @@
 """An SGIP packet as a JSON-ready dict, for people and scripts (``optout pdu decode sgip HEX``).
 
 Every packet has ``command`` (its name in the specification), ``command_id`` (hex), ``sequence`` (node, time,
-serial) and ``total_length`` (bytes). Its fields follow in the order of the wire:
+serial), ``total_length`` (bytes) and ``version`` (always ``"1.2"``, whose layouts 1.3 leaves as they are: no packet
+tells the two apart). Its fields follow in the order of the wire:
 
 =================  ==================================================================================
 command            fields
@@ -50,6 +51,7 @@ def describe_sgip(frame: bytes) -> dict[str, Json]:
         "command_id": f"{command:08x}",
         "sequence": describe_sequence(pdu.sequence),
         "total_length": len(frame),
+        "version": "1.2",
         **_describe_fields(pdu),
     }
 

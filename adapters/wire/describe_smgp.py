@@ -1,8 +1,8 @@
 """An SMGP packet as a JSON-ready dict, for people and scripts (``optout pdu decode smgp HEX``).
 
 Every packet has ``command`` (its name in the specification), ``command_id`` (hex), ``sequence``,
-``total_length`` (bytes) and ``version`` (``"3.0"``; ``"1.3"`` for a Submit without FixedFee or a Login that
-offers it; null where both versions share the layout). Its fields follow in the order of the wire:
+``total_length`` (bytes) and ``version`` (``"1.3"`` for a Submit without FixedFee and a Login that offers it; where
+both versions share the layout, the one asked for; else ``"3.0"``). Its fields follow in the order of the wire:
 
 =================  ==================================================================================
 command            fields
@@ -31,7 +31,7 @@ all others         body
 ``body`` are hex. ``tlvs`` is a list of: tag (number), name (as in the specification, null if unknown), value
 (hex); ``junk`` is what follows the last of them. All else is as the specification has it, text or number.
 
-msg_id_parts: null if the id is not BCD, else gateway, time (MMDDHHMM), sequence, all digits.
+msg_id_parts: gateway, time (MMDDHHMM), sequence; all of them digits. Null if the id is not BCD.
 
 The content of a message: tp_udhi (0 without the parameter), udh_unannounced (true if the content starts like the
 header of a long message but TP_udhi does not say so), then as ``describe_content`` says.
@@ -59,15 +59,15 @@ def describe_smgp(frame: bytes, version: Version | None = None) -> dict[str, Jso
     id SMGP does not define.
     """
     decoded = smgp.decode_with_version(frame, version)
-    pdu = decoded.pdu
+    pdu, shown_version = decoded.pdu, decoded.version or version or Version.V30
     command = _name_command(smgp.command_of(pdu))
     return {
         "command": command.name,
         "command_id": f"{command:08x}",
         "sequence": pdu.sequence,
         "total_length": len(frame),
-        "version": decoded.version.label if decoded.version else None,
-        **_describe_fields(pdu, decoded.version or Version.V30),
+        "version": shown_version.label,
+        **_describe_fields(pdu, shown_version),
         **_describe_message(pdu),
     }
 

@@ -1,4 +1,4 @@
-"""One JSON object out of bytes: bounded, in UTF-8, and no name in it twice."""
+"""One JSON object out of bytes: bounded, in UTF-8, no name in it twice, and no half a character."""
 
 import json
 from collections.abc import Callable
@@ -13,6 +13,8 @@ def load_object(body: bytes, max_bytes: int, error: Callable[[str], WireError]) 
         raise error("too_large")
     try:
         fields = json.loads(body.decode(), object_pairs_hook=_unique)
+        # An escape such as \ud800 is half a character: JSON lets it pass, and nothing else can carry it on.
+        json.dumps(fields, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         raise error("not_json") from None
     if not isinstance(fields, dict):

@@ -12,7 +12,7 @@ Reasons besides those of ``elements``:
 ``too_deep``             objects nested beyond every envelope's depth
 ``unexpected_value``     a fraction, a boolean, or an array in an array
 ``duplicate_element``    a member stands twice in one object
-``text_not_xml``         a text with control characters, or half a character
+``text_not_xml``         a text or a name with control characters, or half a character
 =======================  ==========================================================
 """
 
@@ -99,7 +99,7 @@ def _grow(parent: Element, members: Mapping[str, Any], depth: int, error: type[W
         raise error("too_deep")
     for name, value in members.items():
         for one in value if isinstance(value, list) else [value]:
-            child = SubElement(parent, name)
+            child = SubElement(parent, check_text(name, error))
             if isinstance(one, dict):
                 _grow(child, one, depth - 1, error)
             elif isinstance(one, str):

@@ -24,6 +24,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from adapters.wire.errors import WireError
+from adapters.wire.flatjson import load_object
 
 MAX_BODY_BYTES: Final = 256 * 1024
 MAX_EVENTS: Final = 500
@@ -227,15 +228,7 @@ def _read_event(value: object, name: str) -> Event:
 
 
 def _load(body: bytes) -> dict[str, Any]:
-    if len(body) > MAX_BODY_BYTES:
-        raise PlatformError("too_large")
-    try:
-        content = json.loads(body)
-    except (ValueError, RecursionError):
-        raise PlatformError("not_json") from None
-    if not isinstance(content, dict):
-        raise PlatformError("not_json")
-    return content
+    return load_object(body, MAX_BODY_BYTES, PlatformError)
 
 
 def _take(content: Mapping[str, Any], table: Mapping[str, Any]) -> dict[str, Any]:

@@ -76,14 +76,16 @@ _HEADER = struct.Struct(">II12s")
 def decode(frame: bytes) -> Pdu:
     """Decode one whole frame.
 
-    Raises ``WireError``: ``truncated_header``, ``length_mismatch``, ``truncated_body``, ``trailing_bytes``,
-    ``content_past_end``, ``count_out_of_bounds``. An unknown command is no error: see ``Unknown``.
+    Raises ``WireError``: ``truncated_header``, ``length_mismatch``, ``length_out_of_bounds``, ``truncated_body``,
+    ``trailing_bytes``, ``content_past_end``, ``count_out_of_bounds``. An unknown command is no error: see ``Unknown``.
     """
     if len(frame) < HEADER_BYTES:
         raise WireError("truncated_header")
     total_length, command_id, raw_sequence = _HEADER.unpack_from(frame)
     if total_length != len(frame):
         raise WireError("length_mismatch", "total_length")
+    if total_length > MAX_FRAME_BYTES:
+        raise WireError("length_out_of_bounds", "total_length")
     sequence = Sequence.from_bytes(raw_sequence)
     layout = LAYOUTS.get(command_id)
     body = frame[HEADER_BYTES:]

@@ -97,9 +97,9 @@ class Decoded:
 def decode(frame: bytes, version: Version | None = None) -> Pdu:
     """Decode one whole frame, choosing the layout as ``decode_with_version`` does.
 
-    Raises ``WireError``: ``truncated_header``, ``length_mismatch``, ``truncated_body``, ``trailing_bytes``,
-    ``content_past_end``, ``count_out_of_bounds``. Unknown optional parameters and bytes after the last one are
-    no error, see ``Tlvs``; nor is an unknown command, see ``Unknown``.
+    Raises ``WireError``: ``truncated_header``, ``length_mismatch``, ``length_out_of_bounds``, ``truncated_body``,
+    ``trailing_bytes``, ``content_past_end``, ``count_out_of_bounds``. Unknown optional parameters and bytes after
+    the last one are no error, see ``Tlvs``; nor is an unknown command, see ``Unknown``.
     """
     return decode_with_version(frame, version).pdu
 
@@ -156,6 +156,8 @@ def _read_header(frame: bytes) -> tuple[int, int]:
     total_length, command_id, sequence = _HEADER.unpack_from(frame)
     if total_length != len(frame):
         raise WireError("length_mismatch", "total_length")
+    if total_length > MAX_FRAME_BYTES:
+        raise WireError("length_out_of_bounds", "total_length")
     return command_id, sequence
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from typing import Protocol
 
 from gateway.domain.errors import Reason, RefusedError
@@ -48,9 +49,8 @@ class CertificateIdentifier:
         certificate = b"".join(found.get("x509_pem_cert", ()))
         if self._deny_list is not None and self._deny_list.is_denied(certificate):
             raise RefusedError(Reason.CERTIFICATE_DENIED, "the certificate has been withdrawn")
-        names = (name.decode("utf-8", "replace") for name in found.get("x509_subject_alternative_name", ()))
         try:
-            identity = parse_identity(names)
+            identity = _read_identity(tuple(found.get("x509_subject_alternative_name", ())))
         except IdentityError as error:
             raise RefusedError(Reason.UNKNOWN_PARTY, error.reason.value) from None
         return _admit(identity, self._knows_party)
@@ -71,6 +71,12 @@ class MetadataIdentifier:
         except ValueError:
             raise RefusedError(Reason.UNKNOWN_PARTY, f"no party in metadata {PARTY_METADATA}") from None
         return _admit(identity, self._knows_party)
+
+
+@lru_cache(maxsize=1024)
+def _read_identity(names: tuple[bytes, ...]) -> Identity:
+    """Who a certificate's alternative names say it is; a connection asks the same again with every call."""
+    return parse_identity(name.decode("utf-8", "replace") for name in names)
 
 
 def _admit(identity: Identity, knows_party: KnowsParty) -> Caller:

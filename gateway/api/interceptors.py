@@ -13,6 +13,7 @@ import time
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import cache, partial
 from typing import Any, TypeVar
 
 import grpc
@@ -45,6 +46,18 @@ class CallLimits:
     slow_reader_s: float = 30.0
 
 
+class _Method:
+    """What is the same for every call of a method: its row and its metrics."""
+
+    def __init__(self, name: str, telemetry: Telemetry) -> None:
+        self.name = name
+        self.rule = METHODS.get(name)
+        self.in_flight = telemetry.in_flight.labels(name)
+        self.seconds = telemetry.call_seconds.labels(name)
+        self.calls = cache(partial(telemetry.calls.labels, name))
+        """The counter of a code and a reason; there are few of them."""
+
+
 @dataclass(slots=True)
 class _Ending:
     """How a call ended, for metrics and log."""
@@ -64,6 +77,7 @@ class Guard(grpc.aio.ServerInterceptor):
         self._draining = draining
         self._limits = limits
         self._open_calls = 0
+        self._handlers: dict[str, Any] = {}
 
     async def intercept_service(
         self,
@@ -71,12 +85,17 @@ class Guard(grpc.aio.ServerInterceptor):
         handler_call_details: grpc.HandlerCallDetails,
     ) -> Any:
         """Wrap the handler, if the method has one; gRPC itself answers UNIMPLEMENTED otherwise."""
-        handler = await continuation(handler_call_details)
-        if handler is None:
-            return None
-        return self._wrap(handler, handler_call_details.method)
+        method = handler_call_details.method
+        wrapped = self._handlers.get(method)
+        if wrapped is None:
+            handler = await continuation(handler_call_details)
+            if handler is None:
+                return None
+            # Handlers stay what they are while a server runs.
+            wrapped = self._handlers[method] = self._wrap(handler, _Method(method, self._telemetry))
+        return wrapped
 
-    def _wrap(self, handler: Any, method: str) -> Any:
+    def _wrap(self, handler: Any, method: _Method) -> Any:
         behaviour = handler.unary_unary or handler.unary_stream or handler.stream_unary or handler.stream_stream
 
         async def answer(request: Any, context: Context) -> Any:
@@ -97,16 +116,16 @@ class Guard(grpc.aio.ServerInterceptor):
             response_serializer=handler.response_serializer,
         )
 
-    async def _run(self, method: str, context: Context, work: Callable[[MethodRule], Awaitable[T]]) -> T:
+    async def _run(self, method: _Method, context: Context, work: Callable[[MethodRule], Awaitable[T]]) -> T:
         request_id = choose_request_id(context.invocation_metadata() or ())
         context.set_trailing_metadata(((REQUEST_ID, request_id),))
         ending, start = _Ending(), time.monotonic()
         self._open_calls += 1
-        self._telemetry.in_flight.labels(method).inc()
+        method.in_flight.inc()
         caller: Caller | None = None
         try:
             rule, caller = self._admit(method, context)
-            enter_call(Call(method, request_id, caller))
+            enter_call(Call(method.name, request_id, caller))
             return await work(rule)
         except grpc.aio.AbortError:
             ending.code = context.code().name
@@ -118,22 +137,21 @@ class Guard(grpc.aio.ServerInterceptor):
             failure = describe_error(error)
             ending.code, ending.reason = failure.rule.code.name, failure.reason.value
             if failure.reason is Reason.INTERNAL:
-                log.exception("call failed", extra={"method": method, "request_id": request_id})
-            await _abort(context, failure, method, request_id)
+                log.exception("call failed", extra={"method": method.name, "request_id": request_id})
+            await _abort(context, failure, method.name, request_id)
             raise
         finally:
             self._open_calls -= 1
             self._record(method, request_id, caller, ending, time.monotonic() - start)
 
-    def _admit(self, method: str, context: Context) -> tuple[MethodRule, Caller]:
+    def _admit(self, method: _Method, context: Context) -> tuple[MethodRule, Caller]:
         if self._open_calls > self._limits.max_calls:
             raise RefusedError(Reason.OVERLOADED, "too many calls are open")
         caller = self._identifier.identify(context)
-        rule = METHODS.get(method)
-        if rule is None:
+        if method.rule is None:
             raise RefusedError(Reason.NOT_OFFERED, "this gateway does not serve this method")
-        require_role(caller, *rule.roles)
-        return rule, caller
+        require_role(caller, *method.rule.roles)
+        return method.rule, caller
 
     async def _answer_once(self, rule: MethodRule, behaviour: Any, request: Any, context: Context) -> Any:
         if rule.late is None:
@@ -165,23 +183,21 @@ class Guard(grpc.aio.ServerInterceptor):
         gRPC takes no status and no cancellation while a message waits to be sent. So a reader that never reads costs
         one message and one open call until it cancels or its connection ends.
         """
-        writing = asyncio.ensure_future(context.write(message))
-        try:
-            done, _ = await asyncio.wait({writing}, timeout=self._limits.slow_reader_s)
-            await writing
-        finally:
-            writing.cancel()
-        if not done:
+        begin = time.monotonic()
+        await context.write(message)
+        if time.monotonic() - begin > self._limits.slow_reader_s:
             raise RefusedError(Reason.OVERLOADED, "the caller reads too slowly")
 
-    def _record(self, method: str, request_id: str, caller: Caller | None, ending: _Ending, duration_s: float) -> None:
-        self._telemetry.in_flight.labels(method).dec()
-        self._telemetry.calls.labels(method, ending.code, ending.reason).inc()
-        self._telemetry.call_seconds.labels(method).observe(duration_s)
+    def _record(
+        self, method: _Method, request_id: str, caller: Caller | None, ending: _Ending, duration_s: float
+    ) -> None:
+        method.in_flight.dec()
+        method.calls(ending.code, ending.reason).inc()
+        method.seconds.observe(duration_s)
         log.info(
             "call",
             extra={
-                "method": method,
+                "method": method.name,
                 "code": ending.code,
                 "reason": ending.reason,
                 "caller": "" if caller is None else str(caller),

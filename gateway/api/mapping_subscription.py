@@ -20,7 +20,7 @@ from gateway.api.mapping_preferences import write_preferences
 from gateway.domain.errors import Reason
 from gateway.domain.instruction import ItemOutcome
 from gateway.domain.subscription import Erasure, Pending
-from gateway.domain.ties import Guardian
+from gateway.domain.ties import Guardian, Ward
 from gateway.service.views import FeedRange, Outcome, SnapshotPart, SubscriptionView
 from optout.v1 import errors_pb2, registry_pb2, types_pb2
 
@@ -46,6 +46,7 @@ def write_subscription(view: SubscriptionView) -> types_pb2.Subscription:
         not_yet_off=[one.carrier for one in life.switch_offs],
         undo_until=None if leg.undo is None else write_time(leg.undo.until_ms),
         guardians=map(_write_guardian, subscriber.ties.guardians),
+        wards=map(_write_ward, subscriber.ties.wards),
         frozen_until=None if life.frozen_until_ms is None else write_time(life.frozen_until_ms),
         contested=life.claim is not None and life.claim.contested,
         erasure=None if subscriber.erasure is None else _write_erasure(subscriber.erasure),
@@ -75,6 +76,10 @@ def _write_guardian(guardian: Guardian) -> types_pb2.Guardian:
         state=GUARDIAN_STATE.encode(guardian.state),
         expire_time=write_time(guardian.expire_ms),
     )
+
+
+def _write_ward(ward: Ward) -> types_pb2.Ward:
+    return types_pb2.Ward(number=ward.number, expire_time=write_time(ward.expire_ms))
 
 
 def write_reason(reason: Reason | None) -> errors_pb2.ErrorReason.ValueType:

@@ -23,8 +23,9 @@ from gateway.config import Engine, GatewayConfig
 from gateway.service.adoption import open_rules, read_book
 from gateway.service.applied import AppliedBook
 from gateway.service.audit import AuditService
-from gateway.service.books import CapabilityBook, PolicyBook
-from gateway.service.dispatch import CarrierDispatcher
+from gateway.service.books import PolicyBook
+from gateway.service.declarations import recall_declarations
+from gateway.service.dispatch import CarrierCallError, CarrierDispatcher, CarrierPort
 from gateway.service.eraser import Eraser
 from gateway.service.interceptions import InterceptionBook
 from gateway.service.numbers import NumberService
@@ -35,7 +36,7 @@ from gateway.service.reconcile import Overdue, Reconciler
 from gateway.service.record import Recorder
 from gateway.service.registrar import Registrar
 from gateway.service.registry import RegistryService
-from gateway.service.retention import DAY_MS, KeptDays, Retention
+from gateway.service.retention import DAY_MS, KeptDays, Retention, keep_house
 from gateway.service.screening import ScreeningService
 from gateway.service.summaries import Summarised
 from gateway.service.timers import Timers
@@ -55,7 +56,8 @@ log = logging.getLogger(__name__)
 
 Work = Callable[[], Coroutine[Any, Any, None]]
 
-HOUSEKEEPING_EVERY_S = 3600.0
+FIRST_ANSWER_S = 1.0
+"""How long a start waits for what carriers can do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +134,8 @@ async def _open_house(config: GatewayConfig, clock: Clock) -> AsyncIterator[_Hou
         recorder = Recorder(Vault(keys, secrets.label_key))
         log_house = await open_log(config, store, recorder, clock, stack)
         store = log_house.store
-        policies, capabilities = await _open_rules(config, log_house, recorder, clock), CapabilityBook()
+        policies = await _open_rules(config, log_house, recorder, clock)
+        capabilities = await recall_declarations(store, recorder, config.carriers)
         screening = ScreeningService(store, recorder, policies)
         await screening.load()
         telemetry = Telemetry()
@@ -168,16 +171,38 @@ async def _open_house(config: GatewayConfig, clock: Clock) -> AsyncIterator[_Hou
         if log_house.gate.is_open:
             kept = KeptDays(config.store.outbox_days, config.store.key_backup_days)
             retention = Retention(store, recorder, policies, eraser, clock, kept)
-            housekeeping = partial(_keep_house, config, retention, keys, clock)
+            housekeeping = partial(keep_house, retention, _backup_of(config, keys, clock), telemetry.tell_housekeeping)
             work += [timers.run, reconciler.run, log_house.rooms.epochs.run, housekeeping]
-        applied = AppliedBook(store, recorder, policies)
-        for carrier, link in config.carriers.items() if log_house.gate.is_open else ():
-            port = GrpcCarrier(CarrierLink(carrier, link.address, _tls_files(config)))
-            stack.push_async_callback(port.close)
-            work.append(CarrierDispatcher(carrier, port, store, recorder, capabilities, applied, clock).run)
+            applied = AppliedBook(store, recorder, policies)
+            work += await _reach_carriers(
+                config,
+                stack,
+                lambda carrier, port: CarrierDispatcher(carrier, port, store, recorder, capabilities, applied, clock),
+            )
         alarms = log_house.gate.alarms
         readiness = Readiness(store, screening, clock, server.draining.is_set, alarms=lambda: alarms)
         yield _House(policies, server, make_app(readiness, telemetry, log_house.face), work)
+
+
+async def _reach_carriers(
+    config: GatewayConfig, stack: contextlib.AsyncExitStack, dispatch: Callable[[str, CarrierPort], CarrierDispatcher]
+) -> list[Work]:
+    """What carries each carrier's orders. Each has a moment to say what it can do before the first order comes."""
+    dispatchers = []
+    for carrier, link in config.carriers.items():
+        port = GrpcCarrier(CarrierLink(carrier, link.address, _tls_files(config)))
+        stack.push_async_callback(port.close)
+        dispatchers.append(dispatch(carrier, port))
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(FIRST_ANSWER_S):
+            await asyncio.gather(*map(_ask, dispatchers))
+    return [dispatcher.run for dispatcher in dispatchers]
+
+
+async def _ask(dispatcher: CarrierDispatcher) -> None:
+    # Who cannot be asked now is asked again, and waited for, as long as it takes.
+    with contextlib.suppress(CarrierCallError):
+        await dispatcher.ask()
 
 
 def _open_keys(config: GatewayConfig, secrets: Secrets) -> KeyStore:
@@ -227,14 +252,11 @@ def _count_summary(telemetry: Telemetry, summarised: Summarised) -> None:
     telemetry.summarised_calls.labels("told" if summarised.is_told else "unwanted").inc(summarised.calls)
 
 
-async def _keep_house(config: GatewayConfig, retention: Retention, keys: KeyStore, clock: Clock) -> None:
-    """Remove what has had its time, and back the keys up if there is a place for it."""
-    while True:
-        await retention.enforce()
-        folder = config.store.key_backups
-        if folder is not None and isinstance(keys, SqliteKeyStore):
-            await asyncio.to_thread(keys.backup, folder, clock.now_ms())
-        await clock.sleep(HOUSEKEEPING_EVERY_S)
+def _backup_of(config: GatewayConfig, keys: KeyStore, clock: Clock) -> Callable[[], object] | None:
+    folder = config.store.key_backups
+    if folder is None or not isinstance(keys, SqliteKeyStore):
+        return None
+    return lambda: keys.backup(folder, clock.now_ms())
 
 
 @asynccontextmanager

@@ -208,6 +208,8 @@ def _write_leg(leg: Leg) -> Map:
         out["opened"] = leg.open_ms
     if leg.undo is not None:
         out["undo"] = _write_undo(leg.undo)
+    if leg.unanswered:
+        out["unanswered"] = True
     return out
 
 
@@ -231,6 +233,7 @@ def _read_leg(data: Mapping[str, Any]) -> Leg:
         change_ms=data["changed"],
         effects=read_effects(data),
         undo=_read_undo(data["undo"]) if "undo" in data else None,
+        unanswered=data.get("unanswered", False),
     )
 
 

@@ -10,15 +10,17 @@ The rules, and under them the table that is the rules:
   word, too, needs more than such a login.
 * A second word answers one question. Where it says which, and another one is open by then, it is refused and changes
   nothing: who agreed to an opening has not agreed to a closing.
-* A second word that comes too late is refused and leaves things as if the question had never been put.
+* A second word that comes too late is refused and leaves things as if the question had never been put. They are so
+  from the moment its time is over; an entry of the log says it soon after.
 * A closed leg holds no preferences. What a cancellation ended is put aside, where nobody carries it out, and comes back
   with one word while the carrier's time for that lasts; no second word is asked, for it restores what was agreed to.
   Opening anew drops it, a further cancellation of a closed service changes nothing, and so does its time running on
   while an opening is pending. A port takes it along; closing or reassigning the number drops it.
 * To take back a cancellation that still waits for its second word is to stay.
 * Opening rests on a notice that the subscriber was shown. Where a second word is asked, the question is that moment.
-  On the channels that bring their own proof the evidence says which notice was shown and whether separate consent was
-  given; it is recorded as it is, and consent that was asked for and withheld refuses the opening.
+  Where none is, the evidence names the version of the notice, and on the channels that have a moment to ask for it the
+  separate consent was given; without these nothing opens. A text has no such moment: that nobody asked is recorded as
+  that. Consent that was asked for and withheld refuses the opening on any channel.
 * A restricted leg is kept for proof alone: it can be asked about and not changed. What brings it about concerns the
   whole subscriber, not one leg: `gateway.domain.erasure`.
 """
@@ -58,6 +60,7 @@ class Event(Enum):
 
     OPEN = auto()
     OPEN_UNPROVEN = auto()
+    OPEN_UNTOLD = auto()
     CONFIRM = auto()
     CONFIRM_UNPROVEN = auto()
     CONFIRM_LATE = auto()
@@ -95,6 +98,7 @@ _SAME = Move(_D.ALREADY_SO)
 TABLE: dict[tuple[EnrolmentState, Event], Move] = {
     (_S.CLOSED, _E.OPEN): _OPENED,
     (_S.CLOSED, _E.OPEN_UNPROVEN): _ASK_OPEN,
+    (_S.CLOSED, _E.OPEN_UNTOLD): _refuse(Reason.PROOF_REQUIRED),
     (_S.CLOSED, _E.CONFIRM): _refuse(Reason.NOTHING_PENDING),
     (_S.CLOSED, _E.CONFIRM_UNPROVEN): _refuse(Reason.NOTHING_PENDING),
     (_S.CLOSED, _E.CONFIRM_LATE): _refuse(Reason.CONFIRMATION_EXPIRED),
@@ -105,6 +109,7 @@ TABLE: dict[tuple[EnrolmentState, Event], Move] = {
     (_S.CLOSED, _E.SET): _refuse(Reason.NOT_OPEN),
     (_S.PENDING_OPEN, _E.OPEN): _OPENED,
     (_S.PENDING_OPEN, _E.OPEN_UNPROVEN): _ASK_OPEN,
+    (_S.PENDING_OPEN, _E.OPEN_UNTOLD): _refuse(Reason.PROOF_REQUIRED),
     (_S.PENDING_OPEN, _E.CONFIRM): _OPENED,
     (_S.PENDING_OPEN, _E.CONFIRM_UNPROVEN): _OPENED,
     (_S.PENDING_OPEN, _E.CONFIRM_OTHER): _refuse(Reason.NOTHING_PENDING),
@@ -115,6 +120,7 @@ TABLE: dict[tuple[EnrolmentState, Event], Move] = {
     (_S.PENDING_OPEN, _E.SET): _refuse(Reason.NOT_OPEN),
     (_S.OPEN, _E.OPEN): _SAME,
     (_S.OPEN, _E.OPEN_UNPROVEN): _SAME,
+    (_S.OPEN, _E.OPEN_UNTOLD): _SAME,
     (_S.OPEN, _E.CONFIRM): _refuse(Reason.NOTHING_PENDING),
     (_S.OPEN, _E.CONFIRM_UNPROVEN): _refuse(Reason.NOTHING_PENDING),
     (_S.OPEN, _E.CONFIRM_LATE): _refuse(Reason.CONFIRMATION_EXPIRED),
@@ -124,6 +130,7 @@ TABLE: dict[tuple[EnrolmentState, Event], Move] = {
     (_S.OPEN, _E.SET): Move(_D.DONE, _S.OPEN),
     (_S.PENDING_CANCEL, _E.OPEN): _OPENED,
     (_S.PENDING_CANCEL, _E.OPEN_UNPROVEN): _OPENED,
+    (_S.PENDING_CANCEL, _E.OPEN_UNTOLD): _OPENED,
     (_S.PENDING_CANCEL, _E.CONFIRM): _CLOSED,
     (_S.PENDING_CANCEL, _E.CONFIRM_UNPROVEN): _refuse(Reason.PROOF_REQUIRED),
     (_S.PENDING_CANCEL, _E.CONFIRM_OTHER): _refuse(Reason.NOTHING_PENDING),
@@ -146,6 +153,8 @@ _SUFFICIENT_PROOFS: dict[Channel, frozenset[Proof]] = {
     Channel.HALL: frozenset({Proof.AGENT, Proof.IDENTITY_DOCUMENT}),
 }
 _BOOKED_CHANNELS = frozenset({Channel.HOTLINE, Channel.HALL})
+_CANNOT_ASK = frozenset({Channel.SMS})
+"""Where one text is the whole dialogue, there is no moment at which separate consent could be asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,12 +208,17 @@ def _withheld_consent(action: Action, around: Circumstances) -> Reason | None:
 
 def settle(leg: Leg, now_ms: int) -> tuple[Leg, bool]:
     """The leg as it stands once its times are up, and whether the time for a second word was."""
-    leg = drop_aside(leg, now_ms)
+    leg = end_question(drop_aside(leg, now_ms), now_ms)
+    return (replace(leg, unanswered=False), True) if leg.unanswered else (leg, False)
+
+
+def end_question(leg: Leg, now_ms: int) -> Leg:
+    """The leg once the time for a second word is over, as if it had not been asked; the same object if it is not."""
     if leg.pending is None or now_ms < leg.pending.expire_ms:
-        return leg, False
+        return leg
     before = _BEFORE_PENDING[leg.state]
     kept = leg.preferences if before is _S.OPEN else NO_PREFERENCES
-    return replace(leg, state=before, pending=None, preferences=kept), True
+    return replace(leg, state=before, pending=None, preferences=kept, unanswered=True)
 
 
 def drop_aside(leg: Leg, now_ms: int) -> Leg:
@@ -216,7 +230,9 @@ def classify(current: Leg, action: Action, expired: bool, around: Circumstances)
     """What an action means to the state machine, under the carrier's rules."""
     match action:
         case Open():
-            return Event.OPEN_UNPROVEN if around.channel in around.rules.confirm_open else Event.OPEN
+            if around.channel in around.rules.confirm_open:
+                return Event.OPEN_UNPROVEN
+            return Event.OPEN if _is_told(around) else Event.OPEN_UNTOLD
         case Confirm():
             if expired:
                 return Event.CONFIRM_LATE
@@ -231,6 +247,13 @@ def classify(current: Leg, action: Action, expired: bool, around: Circumstances)
             return Event.QUERY
         case _:
             return Event.SET
+
+
+def _is_told(around: Circumstances) -> bool:
+    """Whether the subscriber was shown a notice and, where the channel can ask, gave separate consent to it."""
+    evidence = around.evidence
+    consented = around.channel in _CANNOT_ASK or evidence.separate_consent is Consent.GIVEN
+    return bool(evidence.notice_version) and consented
 
 
 def _answers_other(current: Leg, action: Confirm) -> bool:

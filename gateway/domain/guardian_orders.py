@@ -136,10 +136,11 @@ def _agree(question: Guardian, sender: Party, around: Circumstances, medium: Med
     others = tuple(one for one in ward.ties.guardians if one.number != question.number)
     after = ward.with_ties(replace(ward.ties, guardians=(*others, agreed)))
     leg = ward.leg(medium)
-    opened = question.opens and settle(leg, now_ms)[0].state is EnrolmentState.CLOSED
+    current, _ = settle(leg, now_ms)
+    opened = question.opens and current.state is EnrolmentState.CLOSED
     items: tuple[ItemOutcome, ...] = ()
     if opened:
-        after_leg = begin(leg, _open(leg, now_ms), ward.version + 1, sender.capabilities, now_ms)
+        after_leg = begin(leg, _open(current, now_ms), ward.version + 1, sender.capabilities, now_ms)
         after = after.with_leg(medium, after_leg)
         items = (ItemOutcome(Item(ItemKind.SERVICE), Disposition.DONE),)
     own = Side(after, (tell_agreed(agreed, opened=opened),), until_ms)

@@ -11,7 +11,7 @@ from gateway.domain.erasure import decide_erasure
 from gateway.domain.errors import Reason
 from gateway.domain.guardian_orders import Step, take, yield_question
 from gateway.domain.guardians import Finding, Party, Side, part_with
-from gateway.domain.instruction import Disposition, Erase, Instruction, ItemOutcome, Precondition, Verdict
+from gateway.domain.instruction import Disposition, Erase, Instruction, ItemOutcome, Precondition, Query, Verdict
 from gateway.domain.knowledge import begin
 from gateway.domain.policy import Policy
 from gateway.domain.porting import carried_by, claim_for
@@ -37,42 +37,43 @@ def take_order(
     ``capabilities`` are what its carrier has declared by then, ``revision`` is that of the instruction's entry and
     ``now_ms`` the accept time. ``finding`` is what was found at the other party, of an instruction that has one.
     """
-    standing = judge_order(holder, instruction.carrier)
+    standing = judge_order(holder, instruction.carrier, asks=isinstance(instruction.action, Query))
     if standing.refusal is not None:
         return _refuse(holder, standing.refusal)
     served = holder
     if standing.claims:
         served = carried_by(claim_for(holder, instruction.carrier, revision, now_ms), capabilities, now_ms)
-    version = holder.version + 1
-    medium = instruction.medium
     around = Circumstances(
         instruction.number, instruction.channel, instruction.evidence, policy, instruction.carrier, now_ms
     )
+    version = holder.version + 1
+    step = _serve(Party(served, capabilities), instruction, around, finding, revision, version)
+    if step.verdict.disposition is Disposition.REFUSED:
+        return Step(step.verdict, Side(holder, step.own.notices))
+    return replace(step, own=replace(step.own, after=_count_once(step.own.after, version)))
+
+
+def _serve(
+    sender: Party, instruction: Instruction, around: Circumstances, finding: Finding | None, revision: int, version: int
+) -> Step:
+    """The same once the sender is served; ``version`` is the one after the entry, if it changes anything."""
+    served, capabilities, now_ms, medium = sender.state, sender.capabilities, around.now_ms, instruction.medium
     if isinstance(instruction.action, Erase):
-        return _erase(served, around, capabilities, revision, version)
+        after, verdict = decide_erasure(served, around, capabilities, revision)
+        return Step(verdict, Side(after, None), news=part_with(served) if after.ties != served.ties else ())
     if medium not in OFFERED_MEDIA:
         return _refuse(served, Reason.MEDIUM_NOT_OFFERED)
     leg = served.leg(medium)
-    step = take(instruction.action, Party(served, capabilities), finding, around, medium)
+    step = take(instruction.action, sender, finding, around, medium)
     if step is not None:
-        own = replace(step.own, after=_count_once(step.own.after, version))
-        return replace(step, verdict=_forecast(step.verdict, leg, capabilities, now_ms), own=own)
-    after, verdict = decide(leg, instruction.action, around)
+        return replace(step, verdict=_forecast(step.verdict, leg, capabilities, now_ms))
+    after_leg, verdict = decide(leg, instruction.action, around)
     verdict = _forecast(verdict, leg, capabilities, now_ms)
-    if after is leg:
+    if after_leg is leg:
         return Step(verdict, Side(served, None))
-    changed = _count_once(served.with_leg(medium, begin(leg, after, version, capabilities, now_ms)), version)
-    left, news = yield_question(holder, changed, now_ms)
+    changed = served.with_leg(medium, begin(leg, after_leg, version, capabilities, now_ms))
+    left, news = yield_question(served, changed, now_ms)
     return Step(verdict, Side(left, None), news=news)
-
-
-def _erase(
-    holder: Subscriber, around: Circumstances, capabilities: Capabilities | None, revision: int, version: int
-) -> Step:
-    """A wish to be erased, which concerns every medium, and everybody tied to the subscriber."""
-    after, verdict = decide_erasure(holder, around, capabilities, revision)
-    news = part_with(holder) if after.ties != holder.ties else ()
-    return Step(verdict, Side(after if after is holder else _count_once(after, version), None), news=news)
 
 
 def _refuse(holder: Subscriber, reason: Reason) -> Step:

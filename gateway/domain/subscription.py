@@ -61,7 +61,10 @@ class Undo:
 
 @dataclass(frozen=True, slots=True)
 class Leg:
-    """One medium of one subscriber. Times are Unix ms; ``effects`` are what is known of them in the network."""
+    """One medium of one subscriber. Times are Unix ms; ``effects`` are what is known of them in the network.
+
+    ``unanswered`` says that the last question ended without a word: one that comes now is too late, not uncalled for.
+    """
 
     state: EnrolmentState = EnrolmentState.CLOSED
     preferences: Preferences = NO_PREFERENCES
@@ -70,6 +73,7 @@ class Leg:
     change_ms: int = 0
     effects: Effects = NOTHING_KNOWN
     undo: Undo | None = None
+    unanswered: bool = False
 
     @property
     def refusing(self) -> bool:

@@ -55,18 +55,24 @@ class PolicyBook:
 
 
 class CapabilityBook:
-    """What carriers have declared. A carrier that has not been heard yet is missing."""
+    """What carriers have declared. A carrier that was never heard is missing."""
 
     def __init__(self) -> None:
         self._declared: dict[str, Capabilities] = {}
+        self._revisions: dict[str, int] = {}
 
     def get(self, carrier: str) -> Capabilities | None:
         """The carrier's declaration, if it was heard."""
         return self._declared.get(carrier)
 
-    def put(self, capabilities: Capabilities) -> None:
-        """Take in a declaration, which must stand in the log by now."""
+    def revision(self, carrier: str) -> int:
+        """The revision of its entry; 0 if it was never heard."""
+        return self._revisions.get(carrier, 0)
+
+    def put(self, capabilities: Capabilities, revision: int = 0) -> None:
+        """Take in a declaration, which must stand in the log by now, and the revision of its entry there."""
         self._declared[capabilities.carrier] = capabilities
+        self._revisions[capabilities.carrier] = revision
 
 
 @dataclass(frozen=True, slots=True)

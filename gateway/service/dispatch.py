@@ -24,6 +24,7 @@ from gateway.domain.subscription import EnrolmentState
 from gateway.service.addressee import misdirected
 from gateway.service.applied import AppliedBook
 from gateway.service.books import CapabilityBook, PublicationUnit
+from gateway.service.declarations import KIND, SAY_AGAIN_ENTRIES
 from gateway.service.outbox import ApplyOrder, NoticeOrder, OutboxSealer
 from gateway.service.record import Recorder
 from gateway.store.base import Store
@@ -68,6 +69,7 @@ class DispatchSettings:
     backoff_first_s: float = 0.2
     backoff_most_s: float = 30.0
     capabilities_every_s: float = 300.0
+    say_again_entries: int = SAY_AGAIN_ENTRIES
 
 
 class CarrierDispatcher:
@@ -112,10 +114,8 @@ class CarrierDispatcher:
             await retrying(self._step)
 
     async def _step(self) -> None:
-        now = self._clock.monotonic()
-        if now >= self._ask_at:
-            await self._ask_capabilities()
-            self._ask_at = now + self._settings.capabilities_every_s
+        if self._clock.monotonic() >= self._ask_at or await self._is_far_back():
+            await self.ask()
         await self._work()
 
     async def _work(self) -> None:
@@ -126,16 +126,22 @@ class CarrierDispatcher:
         else:
             await self._store.wait_beyond(head.size, self._settings.poll_s)
 
-    async def _ask_capabilities(self) -> None:
-        declared = await self._port.capabilities()
+    async def ask(self) -> None:
+        """Ask what the carrier can do, and have it stand in the log if that is news. Raises CarrierCallError."""
+        declared, now = await self._port.capabilities(), self._clock.monotonic()
         if declared.carrier != self.carrier:
             raise CarrierCallError("WRONG_CARRIER", retryable=True)
         self._settle_link()
-        if self._book.get(self.carrier) != declared:
+        if self._book.get(self.carrier) != declared or await self._is_far_back():
             # Nothing is decided by a declaration before it stands in the log.
-            content = write_capabilities(declared)
-            await self._store.commit(PublicationUnit(self._recorder, LeafType.STATEMENT, "capabilities", content))
-            self._book.put(declared)
+            unit = PublicationUnit(self._recorder, LeafType.STATEMENT, KIND, write_capabilities(declared))
+            self._book.put(declared, await self._store.commit(unit))
+        self._ask_at = now + self._settings.capabilities_every_s
+
+    async def _is_far_back(self) -> bool:
+        """Whether the declaration in the log would soon not be found again by a gateway that starts."""
+        head = await self._store.head()
+        return head.size - self._book.revision(self.carrier) > self._settings.say_again_entries
 
     async def send(self, rows: Sequence[OutboxRow]) -> None:
         """Try each row once. Raises the CarrierCallError of a link that says "later", after recording the rest."""

@@ -19,12 +19,12 @@ from gateway.domain.notices import choose_notices
 from gateway.domain.orders import take_order
 from gateway.domain.policy import Policy
 from gateway.domain.preferences import Medium
-from gateway.domain.subscription import Subscriber
+from gateway.domain.subscription import Leg, Subscriber
 from gateway.service.access import not_served, seen_by
 from gateway.service.books import CapabilityBook, PolicyBook
 from gateway.service.guardians import GuardianDesk, due_rows, news_rows
-from gateway.service.leg_rows import leg_rows
-from gateway.service.outbox import Origin, OutboxSealer, Task, Timer
+from gateway.service.leg_rows import leg_rows, reminder_rows
+from gateway.service.outbox import Origin, OutboxSealer
 from gateway.service.record import Recorder
 from gateway.service.registrar import Registrar
 from gateway.service.restriction import notices_seen, restriction_rows
@@ -133,8 +133,8 @@ class SubmissionUnit:
         }
         written = self._subjects.write(view, subject, after, "instruction", policy.actor(instruction.carrier), content)
         index = written.index
-        told = settled(after, instruction.medium, view.time_ms)
-        seen = SubscriptionView(seen_by(told, instruction.carrier), instruction.medium, index + 1)
+        told = seen_by(settled(after, instruction.medium, view.time_ms), instruction.carrier)
+        seen = SubscriptionView(told, instruction.medium, index + 1)
         outcome = Outcome(instruction.id, verdict, seen, index + 1)
         return Decision(
             refusal if refusal is not None else outcome,
@@ -142,24 +142,21 @@ class SubmissionUnit:
             numbers=written.numbers,
             subjects=(written.row,),
             answers=(AnswerRow(self._answer_key, self._named, index, view.time_ms + ANSWER_LIFE_MS),),
-            outbox=() if refusal is not None else self._outbox(view, subject, step),
+            outbox=() if refusal is not None else self._outbox(view, subject, step, told.leg(instruction.medium)),
             keys=written.keys,
         )
 
-    def _outbox(self, view: View, subject: Subject, step: Step) -> tuple[OutboxRow, ...]:
+    def _outbox(self, view: View, subject: Subject, step: Step, told: Leg) -> tuple[OutboxRow, ...]:
         after = step.own.after
         instruction, index, key = self._instruction, view.next_index, subject.key_bytes
-        leg, medium = after.leg(instruction.medium), instruction.medium
+        medium = instruction.medium
         notices = step.own.notices
         if notices is None:
-            told, _ = settle(leg, view.time_ms)
             notices = choose_notices(instruction.action, step.verdict, told, instruction.channel)
         notices = notices_seen(notices, after, step.verdict)
         rows = self._sealer.notice_rows(notices, instruction, subject.label, key, index, view.time_ms)
         origin = Origin(subject.label, key, index, view.time_ms)
-        if leg.undo is not None and leg.undo != subject.state.leg(medium).undo:
-            timer = Timer(Task.DROP_ASIDE, after.number, leg.undo.until_ms, medium.value, {"medium": medium.value})
-            rows = (*rows, self._sealer.timer_row(origin, timer))
+        rows = (*rows, *reminder_rows(self._sealer, origin, subject.state, after, medium))
         rows = (*rows, *due_rows(self._sealer, origin, step.own), *news_rows(self._sealer, origin, step.news))
         rows = (*rows, *restriction_rows(self._sealer, origin, subject.state, after))
         return (*rows, *leg_rows(self._sealer, origin, subject.state, after, medium, self._capabilities))

@@ -9,12 +9,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
-from gateway.domain.enrolment import drop_aside
+from gateway.domain.enrolment import drop_aside, end_question
 from gateway.domain.number_life import SwitchOff, read_event
 from gateway.domain.policy import GATEWAY_ACTOR
 from gateway.domain.porting import SWITCH_OFF_WITHIN_MS
 from gateway.domain.preferences import Medium
+from gateway.domain.subscription import Leg
 from gateway.service.eraser import Eraser
 from gateway.service.guardians import heed_news, lapse
 from gateway.service.handover import switch_off_rows
@@ -67,15 +69,17 @@ class ReminderUnit:
         return Decision(False, outbox_changes=(settled(row),))
 
 
-def drop_what_lies_aside(view: View, subject: Subject, timer: Timer, registrar: Registrar) -> Decision[bool] | None:
-    """Drop what a cancellation put aside, once it can no longer be taken back; None if there is nothing."""
+def end_in_leg(
+    kind: str, end: Callable[[Leg, int], Leg], view: View, subject: Subject, timer: Timer, registrar: Registrar
+) -> Decision[bool] | None:
+    """End what a leg held for a time only, by an entry of this kind; None if there is nothing to end."""
     medium = Medium(timer.detail["medium"])
     leg = subject.state.leg(medium)
-    after = drop_aside(leg, view.time_ms)
+    after = end(leg, view.time_ms)
     if after is leg:
         return None
     state, content = subject.state.with_leg(medium, after), {"medium": medium.value}
-    written = registrar.subjects.write(view, subject, state, "aside_dropped", GATEWAY_ACTOR, content)
+    written = registrar.subjects.write(view, subject, state, kind, GATEWAY_ACTOR, content)
     return Decision(True, entries=(written.entry,), subjects=(written.row,))
 
 
@@ -94,7 +98,8 @@ def alarm_switch_off(view: View, subject: Subject, timer: Timer, registrar: Regi
 
 Heed = Callable[[View, Subject, Timer, Registrar], Decision[bool] | None]
 _HEED: dict[Task, Heed] = {
-    Task.DROP_ASIDE: drop_what_lies_aside,
+    Task.DROP_ASIDE: partial(end_in_leg, "aside_dropped", drop_aside),
+    Task.END_QUESTION: partial(end_in_leg, "question_ended", end_question),
     Task.SWITCH_OFF_DUE: alarm_switch_off,
     Task.GUARDIANS_DUE: lapse,
     Task.GUARDIAN_NEWS: heed_news,

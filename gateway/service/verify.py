@@ -10,6 +10,7 @@ Only what is new since the last time is read again, in stretches that several pr
 from __future__ import annotations
 
 import json
+import multiprocessing
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
@@ -191,7 +192,8 @@ def _walk(source: TileSource, old_size: int, size: int, processes: int) -> Itera
     if processes <= 1 or len(numbers) <= 1:
         yield from map(work, numbers)
         return
-    with ProcessPoolExecutor(processes) as pool:
+    # Threads of gRPC do not survive a fork.
+    with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
         yield from _in_order(pool, work, numbers, 2 * processes)
 
 

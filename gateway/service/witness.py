@@ -65,22 +65,22 @@ class Witness:
         judgement = judge(request, self._logs, known)
         time_s = self._clock.now_ms() // 1000
         if judgement.checkpoint is not None and judgement.status is Status.OK:
-            return await self._cosign(judgement.checkpoint, last, time_s)
+            await self._keep(last, Cosigned(judgement.checkpoint, time_s))
+            return WitnessAnswer(Status.OK, self._cosigner.cosign(request.note.text, time_s).encode())
         if _contradicts(request, judgement, known):
             log.error("a log contradicts itself", extra={"origin": origin, "status": int(judgement.status)})
             row = Contradiction(origin, judgement.status, body, time_s)
             await asyncio.to_thread(self._book.add_evidence, row)
         return WitnessAnswer(judgement.status, f"{judgement.size}\n" if judgement.status is Status.CONFLICT else "")
 
-    async def _cosign(self, checkpoint: Checkpoint, last: Cosigned | None, time_s: int) -> WitnessAnswer:
-        if last is not None and time_s < last.time_s:
+    async def _keep(self, last: Cosigned | None, now: Cosigned) -> None:
+        if last is not None and now.time_s < last.time_s:
             # A cosignature bounds the times of entries: it is never dated before an earlier one.
             raise WitnessUnableError("CLOCK_BEHIND")
         try:
-            await asyncio.to_thread(self._book.keep, last, Cosigned(checkpoint, time_s))
+            await asyncio.to_thread(self._book.keep, last, now)
         except BookMovedError:
             raise WitnessUnableError(BookMovedError.reason) from None
-        return WitnessAnswer(Status.OK, self._cosigner.cosign(checkpoint.text(), time_s).encode())
 
 
 def _contradicts(request: AddCheckpoint, judgement: Judgement, known: Checkpoint | None) -> bool:
@@ -89,5 +89,5 @@ def _contradicts(request: AddCheckpoint, judgement: Judgement, known: Checkpoint
         return True
     if judgement.status is not Status.CONFLICT or known is None:
         return False
-    shown = Checkpoint.from_text(request.note.text)
+    shown = request.checkpoint()
     return shown.size == known.size and shown.root != known.root

@@ -1,6 +1,7 @@
 """Checkpoints (C2SP tlog-checkpoint): a log's name, size and root, as the text of a signed note.
 
-Exactly three lines: origin, size, root. Extension lines, which no auditor could check, are neither written nor read.
+Exactly three lines: origin, size, root. Extension lines, which no auditor could check, are neither written nor read;
+only a witness lets another's log have them, since it vouches for the first three alone.
 """
 
 import base64
@@ -47,10 +48,13 @@ class Checkpoint:
         return Note(self.text())
 
     @classmethod
-    def from_text(cls, text: str) -> Self:
-        """Read the three lines, in the one form they are written in. Raises `CheckpointError`."""
-        lines = text.split("\n")
-        if len(lines) != 4 or lines[3]:
+    def from_text(cls, text: str, *, may_be_extended: bool = False) -> Self:
+        """Read the three lines, in the one form they are written in. Raises `CheckpointError`.
+
+        What a log that `may_be_extended` adds, lines that are not empty, is passed over.
+        """
+        *lines, end = text.split("\n")
+        if end or len(lines) < 3 or not all(lines[3:]) or (lines[3:] and not may_be_extended):
             raise CheckpointError("LINES")
         origin, size, root = lines[:3]
         if not (size.isascii() and size.isdigit()) or len(size) > 20 or (len(size) > 1 and size[0] == "0"):

@@ -58,6 +58,10 @@ class AddCheckpoint:
     proof: tuple[bytes, ...]
     note: Note
 
+    def checkpoint(self) -> Checkpoint:
+        """Read the checkpoint's head; what the log adds to it is cosigned with it, unread. Raises `CheckpointError`."""
+        return Checkpoint.from_text(self.note.text, may_be_extended=True)
+
     def encode(self) -> bytes:
         """Write the body."""
         hashes = "".join(f"{base64.b64encode(each).decode()}\n" for each in self.proof)
@@ -108,7 +112,7 @@ class Judgement:
 def judge(request: AddCheckpoint, logs: Mapping[str, Sequence[Verifier]], known: Checkpoint | None) -> Judgement:
     """Judge a request by the known logs' keys (by origin) and the checkpoint that was cosigned last for its origin."""
     try:
-        checkpoint = Checkpoint.from_text(request.note.text)
+        checkpoint = request.checkpoint()
     except CheckpointError:
         return Judgement(Status.BAD_REQUEST)
     if checkpoint.origin not in logs:

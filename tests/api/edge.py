@@ -116,7 +116,7 @@ class Edge:
 
     async def catch_up(self) -> None:
         """Wait until screening has seen the whole log."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while await self.screening.lag():
                 await asyncio.sleep(0.001)
 

@@ -1,6 +1,5 @@
 """PolicyService over real connections: two operators' certificates, a carrier's lines, and what a switch sees of it."""
 
-import asyncio
 from dataclasses import replace
 
 import grpc
@@ -59,7 +58,7 @@ async def subscribe(edge):
     await edge.catch_up()
 
 
-async def test_policy_when_two_operators_sign_then_it_holds_and_a_rollback_is_seen_within_a_second(pki):
+async def test_policy_when_two_operators_sign_then_it_holds_and_a_rollback_is_seen_by_the_next_question(pki):
     async with open_edge(pki) as edge:
         await subscribe(edge)
         one, two, switch = await edge.policy(OPERATOR), await edge.policy(OTHER_OPERATOR), await edge.screener()
@@ -77,10 +76,8 @@ async def test_policy_when_two_operators_sign_then_it_holds_and_a_rollback_is_se
         assert (screened.verdict, screened.policy_version) == (screening_pb2.VERDICT_ALLOW, "2")
         rollback = pb.RollbackPolicyRequest(version="2", reason="too mild")
         assert (await two.RollbackPolicy(rollback)).record.policy.version == FIRST.version
-        async with asyncio.timeout(1):
-            while (await switch.Screen(QUESTION)).policy_version != FIRST.version:
-                await asyncio.sleep(0)
-        assert (await switch.Screen(QUESTION)).verdict == screening_pb2.VERDICT_REFUSE
+        screened = await switch.Screen(QUESTION)
+        assert (screened.verdict, screened.policy_version) == (screening_pb2.VERDICT_REFUSE, FIRST.version)
 
 
 async def test_policy_when_one_operator_is_alone_then_it_cannot_change_anything(pki):

@@ -131,9 +131,11 @@ async def test_deadline_when_the_caller_sets_one_then_the_work_is_cancelled(pki,
 
     async with open_edge(pki) as edge:
         monkeypatch.setattr(edge.house.registry, "get", hang)
-        error = await failure_of((await edge.registry(MOBILE)).GetSubscription(LOOKUP, timeout=0.1))
+        channel = await edge.channel(MOBILE)
+        await channel.channel_ready()
+        error = await failure_of(registry_pb2_grpc.RegistryServiceStub(channel).GetSubscription(LOOKUP, timeout=1))
         assert error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await cancelled.wait()
             while b'code="CANCELLED"' not in edge.telemetry.write():
                 await asyncio.sleep(0.01)
@@ -158,7 +160,7 @@ async def test_calls_when_too_many_are_open_then_further_ones_are_turned_away(pk
         error = await failure_of(registry.GetSubscription(LOOKUP))
         assert (error.code(), info_of(error).reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "OVERLOADED")
         watched.cancel()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while (await registry.Submit(submit(edge))).outcome.revision != 2:
                 await asyncio.sleep(0.01)
 
@@ -194,7 +196,7 @@ async def test_watch_when_its_reader_is_too_slow_then_it_ends_overloaded(pki, mo
         while before < len(asked):
             before = len(asked)
             await asyncio.sleep(0.5)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             error = await failure_of(read_to_the_end(watched))
         assert info_of(error).reason == "OVERLOADED"
 
@@ -212,7 +214,7 @@ async def test_drain_when_feeds_and_backlogs_are_open_then_they_end_draining_and
         assert (await backlog.read()).outcome.revision == 1
         assert (await watched.read()).revision == 1
         start = time.monotonic()
-        draining = asyncio.create_task(edge.server.drain(grace_s=30))
+        draining = asyncio.create_task(edge.server.drain(grace_s=120))
         for stream in (watched, backlog):
             error = await failure_of(stream.read())
             assert (error.code(), info_of(error).reason) == (grpc.StatusCode.UNAVAILABLE, "DRAINING")
@@ -220,7 +222,7 @@ async def test_drain_when_feeds_and_backlogs_are_open_then_they_end_draining_and
         await failure_of(told.read())
         await draining
         await edge.server.wait()
-        assert time.monotonic() - start < 10
+        assert time.monotonic() - start < 60
         assert (await failure_of(registry.GetSubscription(LOOKUP))).code() is grpc.StatusCode.UNAVAILABLE
 
 
@@ -231,8 +233,8 @@ async def test_drain_when_a_feed_never_pauses_then_it_ends_all_the_same(pki, mon
             read_to_the_end((await edge.registry(INSTITUTE)).Watch(pb.WatchRequest())),
         )
         await asyncio.sleep(0.1)
-        draining = asyncio.create_task(edge.server.drain(grace_s=30))
-        async with asyncio.timeout(10):
+        draining = asyncio.create_task(edge.server.drain(grace_s=120))
+        async with asyncio.timeout(30):
             assert info_of(await failure_of(reading)).reason == "DRAINING"
             await draining
 
@@ -250,7 +252,7 @@ async def test_drain_when_a_call_is_at_work_then_it_finishes(pki, monkeypatch):
         monkeypatch.setattr(edge.house.registry, "submit", wait_then_submit)
         call = asyncio.ensure_future((await edge.registry(MOBILE)).Submit(submit(edge)))
         await entered.wait()
-        draining = asyncio.create_task(edge.server.drain(grace_s=30))
+        draining = asyncio.create_task(edge.server.drain(grace_s=120))
         await asyncio.sleep(0.05)
         go.set()
         assert (await call).outcome.revision == 1
@@ -266,7 +268,7 @@ async def test_port_when_something_else_is_spoken_then_the_server_lives(pki, jun
         reader, writer = await asyncio.open_connection("127.0.0.1", edge.server.port)
         writer.write(junk)
         await writer.drain()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             if junk.startswith(b"GET"):
                 await reader.read(100)
         writer.close()
@@ -346,7 +348,7 @@ async def test_health_when_the_service_or_the_party_is_unknown_then_it_says_so(p
         health = health_pb2_grpc.HealthStub(await edge.channel(INSTITUTE))
         error = await failure_of(health.Check(health_pb2.HealthCheckRequest(service="none.such")))
         assert error.code() is grpc.StatusCode.NOT_FOUND
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while b'code="NOT_FOUND"' not in edge.telemetry.write():
                 await asyncio.sleep(0.01)
         error = await failure_of(
@@ -370,7 +372,7 @@ async def test_metrics_when_calls_end_then_they_are_counted_by_method_code_and_r
         method = "/optout.v1.RegistryService/Submit"
         labels = {"method": method, "code": "INVALID_ARGUMENT", "reason": "MISSING_FIELD"}
         # The caller has its answer before the server has counted the call.
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while count("optout_calls_in_flight", {"method": method}) or count("optout_calls_total", labels) != 1:
                 await asyncio.sleep(0.01)
         assert count("optout_calls_total", labels) == 1

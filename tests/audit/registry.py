@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from gateway.domain.capability import Capabilities, Enforcement, ItemCapability
 from gateway.domain.capability_codec import write_capabilities
 from gateway.domain.instruction import ExpectedEffect, ItemKind
+from gateway.domain.policy import Policy
 from gateway.domain.policy_form import seal_policy
 from gateway.service.adoption import open_rules
 from gateway.service.books import CapabilityBook, PublicationUnit
@@ -77,10 +78,10 @@ def furnish_registry(house: House, keys: OperatorKeys | None = None) -> Registry
     return Registry(house, calls, policy, reconciler)
 
 
-async def open_log(store: Store, clock: FakeClock, keys: MemoryKeyStore) -> House:
-    """A house over a store whose log begins with the rules of the file that ships."""
+async def open_log(store: Store, clock: FakeClock, keys: MemoryKeyStore, policy: Policy = FIRST) -> House:
+    """A house over a store whose log begins with the rules of a file, the one that ships; or that goes on with them."""
     recorder = Recorder(Vault(keys, b"l" * 32))
-    book = await open_rules(store, recorder, FIRST, default_lines(), clock)
+    book = await open_rules(store, recorder, policy, default_lines(), clock)
     return furnish(store, recorder, clock, book, CapabilityBook())
 
 

@@ -21,6 +21,7 @@ from gateway.domain.instruction import (
     Channel,
     ChooseNotices,
     Confirm,
+    Consent,
     EditList,
     EndGuardian,
     Erase,
@@ -82,6 +83,9 @@ async def orders(registry: Registry) -> None:
     house.clock.advance(90_000)
     await house.submit(Confirm())
     await house.timers.ring()
+    untold = house.instruction(Open(), number=THIRD, channel=Channel.HOTLINE)
+    untold = replace(untold, evidence=replace(untold.evidence, separate_consent=Consent.NOT_ASKED))
+    await house.registry.submit(MOBILE, untold)
 
 
 async def effects(registry: Registry) -> None:
@@ -134,6 +138,8 @@ async def numbers(registry: Registry) -> None:
     applied = AppliedReport("new", OWN, Medium.VOICE, 2, told, house.clock.now_ms())
     await house.registry.report_applied(TELECOM, applied)
     await report(house, K.REASSIGNED, number=parse_number("13500135000"), counterpart="unicom")
+    await house.submit(EditList(allow=False, add=(NUISANCE,)), number=THIRD, carrier="unicom", channel=Channel.HOTLINE)
+    await house.submit(Query(), number=THIRD, carrier="unicom", channel=Channel.HOTLINE)
 
 
 async def calls(registry: Registry) -> None:

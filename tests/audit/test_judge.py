@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from gateway.domain.effects import SERVICE, EffectState
 from gateway.domain.errors import RefusedError
-from gateway.domain.instruction import Action, Channel, ChooseNotices, Open
+from gateway.domain.instruction import Action, Channel, ChooseNotices, Open, Query
 from gateway.domain.knowledge import ReportedEffect
 from gateway.domain.notice_rules import Fate
 from gateway.domain.policy_form import seal_policy
@@ -50,6 +50,25 @@ async def test_stories_when_told_then_every_kind_of_entry_is_among_them() -> Non
         async with told(name) as log:
             seen |= {payload_of(entry)["kind"] for entry in log if entry.opening is not None}
     assert seen == set(kinds(OperatorKeys()))
+
+
+async def test_file_that_ships_when_a_registry_began_with_the_one_before_then_it_goes_on_and_is_judged_by_each() -> (
+    None
+):
+    """The version before had no presets; a log that began with it names it for ever."""
+    clock, keys = FakeClock(NOON_MS), MemoryKeyStore()
+    store = MemoryStore(keys, clock=clock)
+    before = seal_policy(replace(FIRST, version="2026.11-1", presets=()))
+    house = await open_log(store, clock, keys, before)
+    await house.submit(Open(), channel=Channel.HOTLINE)
+    house = await open_log(store, clock, keys)
+    outcome = await house.submit(Query())
+    assert outcome.verdict.reason is None
+    log = await furnish_registry(house).log()
+    policies = [payload["policy"] for entry in log if entry.opening and "verdict" in (payload := payload_of(entry))]
+    assert policies == ["2026.11-1", FIRST.version]
+    assert replay(log) == []
+    await store.close()
 
 
 async def test_signatures_when_operators_keep_keys_then_they_are_verified_again() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from gateway.domain.codec import read_subscriber, write_subscriber
-from gateway.domain.instruction import Confirm
+from gateway.domain.instruction import Channel, Confirm
 from gateway.domain.policy_form import seal_policy, write_policy
 from gateway.domain.subscription import EnrolmentState
 from gateway.tlog.leaf import Leaf, LeafType, decode_leaf
@@ -24,6 +24,7 @@ from tests.audit.lies import (
     added,
     changed,
     decided,
+    early,
     epoch,
     find,
     forge,
@@ -36,7 +37,7 @@ from tests.audit.lies import (
 from tests.audit.registry import FIRST, replay
 from tests.audit.shown_log import payload_of
 from tests.audit.stories import told
-from tests.domain.samples import NUISANCE, OWN
+from tests.domain.samples import NUISANCE, OWN, PROOFS
 
 OUTCOME = Fault.OUTCOME
 
@@ -154,27 +155,18 @@ def in_verdict(**values: Any) -> Callable[[Payload], None]:
     return mend
 
 
+def claim_it(payload: Payload) -> None:
+    payload["after"] = payload.get("after", {}) | {"carrier": "unicom", "basis": "claim"}
+
+
+def is_unicoms_question(payload: Payload) -> bool:
+    return ordered("query", "already_so")(payload) and payload["instruction"]["carrier"] == "unicom"
+
+
 def refuse(payload: Payload) -> None:
     payload["verdict"] = {"disposition": "refused", "items": [], "reason": "NOT_OPEN"}
     payload["version"] -= 1
     del payload["after"]
-
-
-def early(kind: str, by_ms: int) -> Callable[[Log], Told]:
-    """The same entry before its time has come, right behind the entry before it."""
-
-    def tell(log: Log) -> Told:
-        index = find(log, kind)
-        time_ms = leaf_of(log, index).accept_time_ms - by_ms
-        before = [replace(entry, leaf=at_most(entry, time_ms)) for entry in log[:index]]
-        return forge([*before, log[index]], index, payload_of(log[index]), accept_time_ms=time_ms)
-
-    return tell
-
-
-def at_most(entry: Shown, time_ms: int) -> bytes:
-    assert decode_leaf(entry.leaf).accept_time_ms <= time_ms, "the entry before is too late for this lie"
-    return entry.leaf
 
 
 def free_number(holder: Any) -> Any:
@@ -207,6 +199,7 @@ def told_otherwise(log: Log) -> Told:
     return forge([*log[:index], forged, *log[index + 1 :]], index + 1, payload_of(log[index + 1]))
 
 
+ASKED_TO_OPEN = ordered("open", "needs_confirmation")
 LIES = (
     # Chains, versions, the map and the clock
     Lie("a wrong back-pointer", "orders", changed("instruction", is_first_change, prev=1), Fault.BACK_POINTER),
@@ -240,6 +233,16 @@ LIES = (
         "done where needs_confirmation",
     ),
     Lie(
+        "an opening without separate consent",
+        "orders",
+        decided(
+            refused("PROOF_REQUIRED"),
+            instruction=lambda order: replace(order, evidence=PROOFS[Channel.HOTLINE]),
+        ),
+        OUTCOME,
+        "done where PROOF_REQUIRED",
+    ),
+    Lie(
         "a question nobody put",
         "orders",
         mended("instruction", open_state, ordered("open", "needs_confirmation")),
@@ -266,6 +269,20 @@ LIES = (
         decided(refused("NUMBER_FROZEN"), holder=free_number),
         OUTCOME,
         "where NUMBER_FROZEN",
+    ),
+    Lie(
+        "a number taken by an order that was refused",
+        "numbers",
+        mended("instruction", claim_it, lambda p: refused("NOT_OPEN")(p) and p["instruction"]["carrier"] == "unicom"),
+        OUTCOME,
+        "state after",
+    ),
+    Lie(
+        "a number taken by a question",
+        "numbers",
+        mended("instruction", claim_it, is_unicoms_question, type=LeafType.CHANGE),
+        OUTCOME,
+        "a state that stays",
     ),
     Lie(
         "an order refused without a reason",
@@ -401,6 +418,13 @@ LIES = (
         added("aside_dropped", lambda p: p.update(after={"version": p["version"]}), behind=ordered("cancel")),
         OUTCOME,
         "nothing lies aside",
+    ),
+    Lie(
+        "a question ended before its time",
+        "orders",
+        added("question_ended", lambda p: p.update(after={"version": p["version"]}), behind=ASKED_TO_OPEN),
+        OUTCOME,
+        "no question is open",
     ),
     # Calls
     Lie(

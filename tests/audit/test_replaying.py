@@ -106,7 +106,7 @@ async def test_replay_when_shared_by_processes_then_the_same_is_found_and_kept()
         assert run(with_epoch(with_epoch(log)), shared.memory).findings == ()
 
 
-@pytest.mark.parametrize("seed", [3, 4])
+@pytest.mark.parametrize("seed", [3, 5])
 async def test_replay_when_numbers_change_hands_then_processes_judge_them_as_one_does(seed: int) -> None:
     log = await play(seed, 150)
     checkpoint = checkpoint_of(log)

@@ -25,10 +25,11 @@ from adapters.mobile import CARRIER
 from adapters.wire import wechat
 from optout.kit.clock import SystemClock
 from optout.kit.number import PhoneNumber
+from optout.kit.ports import pick_port
 from optout.v1 import types_pb2
 from tests.bench.bench_orders import serve_echo
 from tests.bench.report import Figure, publish
-from tests.carrier.account_rig import find_port, make_account_config
+from tests.carrier.account_rig import make_account_config
 from tests.wire.wechat_samples import ACCOUNT, RANDOM, TO_USER
 
 CALLERS = (1, 16, 64)
@@ -101,7 +102,7 @@ async def open_channel(folder: Path) -> AsyncIterator[str]:
     await asyncio.gather(*map(book.bind, bindings))
     parts = AccountParts(
         CARRIER,
-        make_account_config(folder, find_port(), find_port(), None),
+        make_account_config(folder, pick_port(), pick_port(), None),
         journal,
         AgreeableGateway(),  # type: ignore[arg-type]
         NoticeWriter(CARRIER.data.notices),

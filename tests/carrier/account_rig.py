@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import secrets
-import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -34,6 +33,7 @@ from gateway.domain.preferences import Medium
 from optout.kit.clock import SystemClock
 from optout.kit.identity import Identity, Role
 from optout.kit.number import PhoneNumber
+from optout.kit.ports import pick_port
 from optout.v1 import types_pb2
 from tests.carrier.running import write_secret
 from tests.service.house import House, open_house
@@ -155,12 +155,6 @@ class AccountRig:
             return answer.status, await answer.json()
 
 
-def find_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def make_carrier(opening: AccountOpening | None = None) -> Carrier:
     """China Mobile, or one whose account lets the service be opened in another place."""
     if opening is None:
@@ -196,11 +190,11 @@ async def open_account(
     *,
     opening: AccountOpening | None = None,
     carrier: Carrier | None = None,
-    answer_limit_s: float = 0.5,
+    answer_limit_s: float = 30.0,
     journal: LogicJournal | None = None,
 ) -> AsyncIterator[AccountRig]:
     async with AsyncExitStack() as cleanup:
-        port, clock = find_port(), ShiftedClock()
+        port, clock = pick_port(), ShiftedClock()
         carrier = carrier or make_carrier(opening)
         wechat = WechatSimulator(
             WechatSettings(

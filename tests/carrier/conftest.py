@@ -19,9 +19,24 @@ from tests.carrier.script_link import ScriptLink
 from tests.carrier.waiting import wait_until
 
 CONFIG = AdapterConfig(
-    gateway=GatewayConfig(submit_timeout_s=0.6, attempt_timeout_s=0.5, retry_first_s=0.02, retry_most_s=0.1),
-    sms=SmsConfig(poll_s=0.02, throttle_pause_s=0.1),
+    gateway=GatewayConfig(submit_timeout_s=30.0, attempt_timeout_s=30.0, retry_first_s=0.02, retry_most_s=0.1),
+    sms=SmsConfig(poll_s=0.02, throttle_pause_s=60.0),
 )
+HASTY = replace(CONFIG, gateway=replace(CONFIG.gateway, submit_timeout_s=0.6, attempt_timeout_s=0.5))
+"""Gives a gateway up that does not answer, after a moment."""
+
+
+class ShiftedClock(SystemClock):
+    """The system's clock, put forward: the time of day and the time that waits are measured in, each for itself."""
+
+    day_ahead_s = 0.0
+    waits_ahead_s = 0.0
+
+    def now_ms(self) -> int:
+        return super().now_ms() + round(self.day_ahead_s * 1000)
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.waits_ahead_s
 
 
 @dataclass
@@ -31,7 +46,7 @@ class Rig:
     gateway: FakeGateway
     journal: Journal = field(default_factory=lambda: MemoryJournal(Waits(resend_after_ms=50)))
     config: AdapterConfig = CONFIG
-    clock: SystemClock = field(default_factory=SystemClock)
+    clock: ShiftedClock = field(default_factory=ShiftedClock)
     stays_down: bool = False
 
     async def start(self) -> None:

@@ -63,7 +63,7 @@ class Listener:
 
     async def until(self, applied: int = 0, stopped: int = 0) -> None:
         """Wait until so many reports were taken."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while len(self.applied) < applied or len(self.stopped) < stopped:
                 self.news.clear()
                 await self.news.wait()

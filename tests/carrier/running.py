@@ -60,6 +60,8 @@ def make_config(
     secret: str = "s",
     tls: TlsConfig | None = None,
     version: CmppVersion = CmppVersion.V30,
+    submit_timeout_s: float = 30.0,
+    resend_after_s: float = 0.2,
 ) -> AdapterConfig:
     key = folder / "journal.key"
     if not key.exists():
@@ -80,10 +82,13 @@ def make_config(
         tls=tls or TlsConfig(),
         grpc=GrpcConfig(listen="127.0.0.1:0", insecure_dev=tls is None, drain_s=2.0),
         gateway=GatewayConfig(
-            f"127.0.0.1:{gateway_port}", submit_timeout_s=1.0, attempt_timeout_s=0.5, retry_first_s=0.02
+            f"127.0.0.1:{gateway_port}",
+            submit_timeout_s=submit_timeout_s,
+            attempt_timeout_s=submit_timeout_s,
+            retry_first_s=0.02,
         ),
         http=HttpConfig(listen="127.0.0.1:0"),
-        journal=JournalConfig(path=folder / "journal.sqlite", key=key, resend_after_s=0.2),
+        journal=JournalConfig(path=folder / "journal.sqlite", key=key, resend_after_s=resend_after_s),
         sms=SmsConfig(poll_s=0.05),
         links=(link,),
     )

@@ -11,10 +11,14 @@ import pytest
 
 from adapters.carrier.rpc import Advice, GatewayError
 from adapters.wire.app_order import AppOrderError, read_order
+from gateway.domain.instruction import AskGuardian, Confirm, Disposition
+from gateway.domain.ties import GuardianScope
+from optout.kit.number import PhoneNumber
 from optout.v1 import types_pb2
 from tests.carrier.account_rig import APP_KEY, NATIONAL, NUMBER, AccountRig, open_account
 from tests.carrier.waiting import leaks
 
+WARD = "13300133000"
 NOTICE = sha256(b"what the app showed").hexdigest()
 OPEN = {
     "serial": "A1",
@@ -92,6 +96,81 @@ async def test_cancel_when_one_tap_login_alone_then_second_word_and_code_then_do
     assert (status, answer["disposition"], answer["state"]) == (200, "done", "closed")
 
 
+async def test_undo_when_booked_by_app_then_the_service_is_on_again(rig: AccountRig) -> None:
+    await rig.book_by_app(OPEN)
+    await rig.book_by_app(order("c1", "cancel", proof="sms_code"))
+    status, answer = await rig.book_by_app(order("u1", "undo"))
+    assert (status, answer["disposition"], answer["state"]) == (200, "done", "open")
+
+
+async def test_erase_when_booked_by_app_then_needs_the_warning_and_a_code_and_tells_both_dates(rig: AccountRig) -> None:
+    await rig.book_by_app(OPEN)
+    assert await rig.book_by_app(order("e1", "erase", proof="sms_code")) == (400, {"reason": "not_understood"})
+    status, answer = await rig.book_by_app(order("e2", "erase", "understood"))
+    assert (status, answer["disposition"], answer["reason"]) == (200, "refused", "PROOF_REQUIRED")
+    assert "短信验证码" in answer["text"]
+    status, answer = await rig.book_by_app(order("e3", "erase", "understood", proof="sms_code"))
+    assert (status, answer["disposition"], answer["state"]) == (200, "done", "restricted")
+    erasure = (await rig.state()).erasure
+    assert answer["restrict_ms"] == erasure.restrict_time.ToMilliseconds()
+    assert answer["erase_by_ms"] == erasure.erase_by.ToMilliseconds()
+    status, again = await rig.book_by_app(order("e4", "erase", "understood", proof="sms_code"))
+    assert (again["disposition"], again["erase_by_ms"]) == ("already_so", answer["erase_by_ms"])
+
+
+async def test_guardian_when_booked_by_app_then_asks_acts_and_ends_with_a_code_alone(rig: AccountRig) -> None:
+    status, answer = await rig.book_by_app(order("g1", "ask_guardian", WARD))
+    assert (status, answer["disposition"], answer["reason"]) == (200, "refused", "PROOF_REQUIRED")
+    status, answer = await rig.book_by_app(order("g2", "ask_guardian", WARD, "settings", proof="sms_code"))
+    assert (status, answer["disposition"]) == (200, "needs_confirmation")
+    assert "对方" in answer["text"]
+    house = rig.gateway.house
+    agreed = await house.submit(Confirm(guardian=True), number=PhoneNumber(f"+86{WARD}"), carrier="telecom")
+    assert agreed.verdict.disposition is Disposition.DONE
+    status, answer = await rig.book_by_app(order("g3", "act_for_ward", WARD, "elder", proof="sms_code"))
+    assert (status, answer["disposition"]) == (200, "done")
+    for serial, values, disposition in (("g4", (WARD,), "done"), ("g5", (), "already_so")):
+        status, answer = await rig.book_by_app(order(serial, "end_guardian", *values))
+        assert (status, answer["disposition"]) == (200, disposition)
+    assert [one.WhichOneof("action") for one in rig.gateway.seen[1:4]] == [
+        "ask_guardian",
+        "act_for_ward",
+        "end_guardian",
+    ]
+    assert rig.gateway.seen[1].ask_guardian.scope == types_pb2.GUARDIAN_SCOPE_SETTINGS
+
+
+async def test_confirm_when_booked_by_app_for_a_guardians_question_then_answers_that_alone(rig: AccountRig) -> None:
+    house = rig.gateway.house
+    ask = AskGuardian(PhoneNumber(NUMBER), GuardianScope.PRESETS)
+    await house.submit(ask, number=PhoneNumber(f"+86{WARD}"), carrier="telecom")
+    status, answer = await rig.book_by_app(order("q1", "confirm", "closed", proof="sms_code"))
+    assert (status, answer["reason"]) == (200, "NOTHING_PENDING")
+    status, answer = await rig.book_by_app(order("q2", "confirm", "guardian", proof="sms_code"))
+    assert (status, answer["disposition"]) == (200, "done")
+    [guardian] = (await rig.state()).guardians
+    assert guardian.state == types_pb2.GUARDIAN_STATE_ACTIVE
+
+
+@pytest.mark.parametrize(
+    ("action", "values", "reason"),
+    [
+        ("ask_guardian", (), "bad_number"),
+        ("ask_guardian", ("10086",), "bad_number"),
+        ("ask_guardian", (WARD, "everything"), "bad_value"),
+        ("end_guardian", (WARD, WARD), "bad_number"),
+        ("act_for_ward", (WARD,), "bad_value"),
+        ("confirm", ("pending_open",), "bad_value"),
+        ("erase", ("understood", "again"), "not_understood"),
+    ],
+)
+async def test_booking_about_people_when_malformed_then_400(
+    rig: AccountRig, action: str, values: tuple[str, ...], reason: str
+) -> None:
+    assert await rig.book_by_app(order("m1", action, *values)) == (400, {"reason": reason})
+    assert rig.gateway.seen == []
+
+
 async def test_setting_when_not_open_then_refused_and_told_how(rig: AccountRig) -> None:
     status, answer = await rig.book_by_app(order("s1", "refuse", "loan"))
     assert (status, answer["disposition"], answer["reason"]) == (200, "refused", "NOT_OPEN")
@@ -131,6 +210,7 @@ async def test_booking_when_nonce_comes_again_then_409(rig: AccountRig) -> None:
         ({"serial": ""}, "missing_field"),
         ({"serial": "x" * 101}, "malformed_field"),
         ({"values": [1]}, "malformed_field"),
+        ({"values": ["lo\ud800an"]}, "not_json"),
         ({"consent": "yes"}, "malformed_field"),
         ({"consent": False}, "consent_required"),
         ({"consent": None}, "consent_required"),

@@ -9,10 +9,11 @@ import pytest
 
 from adapters import mobile, telecom, unicom
 from adapters.carrier import login_camara, login_cmpassport
-from adapters.carrier.account.flow import Flow
+from adapters.carrier.account.flow import Flow, read_command, write_work
 from adapters.carrier.account.view import PageFacts, PageView
 from adapters.carrier.account.words import OutcomeWords
 from adapters.carrier.base import AccountData, AccountOpening, Carrier, Verb
+from adapters.carrier.commands import Command
 from adapters.journal.account import Binding, ConsentPrompt
 from adapters.wire import wechat
 from optout.v1 import errors_pb2, types_pb2
@@ -26,6 +27,7 @@ OPENINGS = {
 }
 BOUND = Binding(USER, NUMBER, "one_tap_login", 0)
 PROMPT = ConsentPrompt("2026-11", "00" * 32, 10**15)
+PEOPLE = ("erase", "ask_guardian", "end_guardian", "act_for_ward")
 HEAD = {"to_user": "gh_1", "from_user": USER, "create_time_s": 1}
 
 
@@ -62,11 +64,63 @@ def test_chat_when_open_is_tapped_then_as_the_carrier_opens(name: str) -> None:
     assert unasked.work is None
 
 
+GUARDIAN = "13300133000"
+WISHES = [
+    ("恢复", {"verb": "undo"}),
+    ("确认删除", {"verb": "erase"}),
+    (f"申请守护{GUARDIAN}", {"verb": "ask_guardian", "entry": f"+86{GUARDIAN}"}),
+    (f"长辈守护 {GUARDIAN}", {"verb": "act_for_ward", "entry": f"+86{GUARDIAN}", "preset": "elder"}),
+    ("解除守护", {"verb": "end_guardian", "entry": ""}),
+    (f"解除守护{GUARDIAN}", {"verb": "end_guardian", "entry": f"+86{GUARDIAN}"}),
+]
+
+
+@pytest.mark.parametrize("name", CARRIERS)
+@pytest.mark.parametrize(("text", "work"), WISHES, ids=[work["verb"] for _, work in WISHES])
+def test_chat_when_a_guardian_or_an_erasure_is_wished_for_then_carried_out(
+    name: str, text: str, work: dict[str, str]
+) -> None:
+    flow = Flow(account_of(CARRIERS[name]), "https://x.example/account")
+    plan = flow.plan(wechat.TextMessage(**HEAD, msg_id="1", content=text), BOUND, None)
+    assert plan.work is not None
+    assert plan.work.items() >= work.items()
+    assert write_work(read_command(plan.work), BOUND, None) == plan.work
+
+
+@pytest.mark.parametrize("name", CARRIERS)
+def test_chat_when_the_sms_channel_has_a_verb_then_the_account_knows_its_texts_too(name: str) -> None:
+    data = CARRIERS[name].data
+    assert data.sms is not None
+    account = account_of(CARRIERS[name])
+    texts = {(rule.verb, rule.argument): set(rule.texts) for rule in account.commands}
+    for rule in data.sms.commands:
+        if rule.verb in (Verb.UNDO, Verb.ERASE, Verb.ASK_GUARDIAN, Verb.ACT_FOR_WARD, Verb.END_GUARDIAN):
+            assert set(rule.texts) <= texts[rule.verb, rule.argument]
+    assert set(data.sms.explained) <= set(account.explained)
+
+
+@pytest.mark.parametrize("name", CARRIERS)
+@pytest.mark.parametrize("text", ["删除", "确认删除 1", "申请守护妈妈"], ids=["one step", "goes on", "no number"])
+def test_chat_when_an_erasure_is_not_wished_for_in_two_steps_then_explained_and_nothing_done(
+    name: str, text: str
+) -> None:
+    account = account_of(CARRIERS[name])
+    flow = Flow(account, "https://x.example/account")
+    plan = flow.plan(wechat.TextMessage(**HEAD, msg_id="1", content=text), BOUND, None)
+    assert (plan.work, plan.reply) == (None, flow._say("erase" if text == "删除" else "help"))
+
+
+def test_work_when_an_older_version_wrote_it_then_it_is_read() -> None:
+    work = write_work(Command(Verb.QUERY), BOUND, None)
+    del work["preset"]
+    assert read_command(work) == Command(Verb.QUERY)
+
+
 @pytest.mark.parametrize("name", CARRIERS)
 def test_replies_when_written_then_short_enough_and_without_a_gap(name: str) -> None:
     account = account_of(CARRIERS[name])
     flow = Flow(account, "https://x.example/account")
-    assert set(account.replies) == {"welcome", "received", "bind_first", "consent", "help"}
+    assert set(account.replies) == {"welcome", "received", "bind_first", "consent", "help", "erase"}
     for reply in account.replies:
         text = flow._say(reply)
         assert "{" not in text
@@ -77,7 +131,7 @@ def test_replies_when_written_then_short_enough_and_without_a_gap(name: str) -> 
 def test_outcomes_when_any_then_written_in_words(name: str) -> None:
     carrier = CARRIERS[name]
     words = OutcomeWords(carrier.data, account_of(carrier))
-    actions = ("open", "cancel", "query", "set_refused_categories", "choose_notices")
+    actions = ("open", "cancel", "undo_cancel", "query", "set_refused_categories", "choose_notices", *PEOPLE)
     states = (0, *types_pb2.EnrolmentState.values())
     for action, disposition, state in itertools.product(actions, (1, 2, 3, 4), states):
         outcome = types_pb2.Outcome(disposition=disposition)  # type: ignore[arg-type]

@@ -17,7 +17,8 @@ from adapters.simulators.smsc import Account, EntryFilter, Happening, SmscSettin
 from adapters.simulators.wechat import WechatSettings, WechatSimulator
 from optout.kit.clock import SystemClock
 from optout.kit.config import ConfigError, ConfigReason
-from tests.carrier.account_rig import APP_ID, NATIONAL, TOKEN, USER, find_port, make_account_config
+from optout.kit.ports import pick_port
+from tests.carrier.account_rig import APP_ID, NATIONAL, TOKEN, USER, make_account_config
 from tests.carrier.fake_gateway import FakeGateway
 from tests.carrier.page_browser import Browser
 from tests.carrier.running import Running, make_config, running_adapter, write_secret
@@ -41,7 +42,7 @@ async def whole(tmp_path: Path, gateway: FakeGateway) -> AsyncIterator[Whole]:
     wechat = WechatSimulator(WechatSettings(APP_ID, TOKEN, OFFICIAL["encoding_aes_key"], "app secret", "http://x"))
     await smsc.start()
     await wechat.start()
-    account = make_account_config(tmp_path, find_port(), wechat.port, None)
+    account = make_account_config(tmp_path, pick_port(), wechat.port, None)
     config = replace(make_config(tmp_path, gateway_port=gateway.port, smsc_port=smsc.port), account=account)
     async with (
         running_adapter(config) as adapter,
@@ -75,7 +76,7 @@ async def test_code_when_asked_for_on_the_page_then_arrives_on_the_phone_and_bin
 )
 async def test_adapter_when_a_secret_is_unfit_then_does_not_start(tmp_path: Path, key: str, text: str) -> None:
     account = replace(
-        make_account_config(tmp_path, find_port(), 1, None), **{key: write_secret(tmp_path / "unfit", text)}
+        make_account_config(tmp_path, pick_port(), 1, None), **{key: write_secret(tmp_path / "unfit", text)}
     )
     with pytest.raises(ConfigError) as caught:
         async with running_adapter(replace(make_config(tmp_path), account=account)):

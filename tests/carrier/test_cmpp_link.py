@@ -67,9 +67,9 @@ class World:
 
 @asynccontextmanager
 async def make_world(
-    gateway: FakeGateway, folder: Path, version: CmppVersion = CmppVersion.V30, *, clean: bool = True
+    gateway: FakeGateway, folder: Path, version: CmppVersion = CmppVersion.V30, **times: float
 ) -> AsyncIterator[World]:
-    async with smsc_simulator(QUICK, clean=clean) as smsc:
+    async with smsc_simulator(QUICK) as smsc:
         config = make_config(
             folder,
             gateway_port=gateway.port,
@@ -77,6 +77,7 @@ async def make_world(
             account=SP_ID,
             secret=SP_SECRET,
             version=version,
+            **times,
         )
         async with running_adapter(config) as adapter, grpc.aio.insecure_channel(adapter.addresses.grpc) as channel:
             await smsc.wait_for(EntryFilter(happening=Happening.LINK_BOUND))
@@ -108,15 +109,18 @@ async def test_story_when_played_over_cmpp_then_committed_answered_reported(
         assert (await world.adapter.get("/readyz"))[0] == 200
 
 
-async def test_text_when_the_gateway_is_down_then_the_centre_sends_it_until_it_is_committed(world: World) -> None:
-    await world.gateway.stop()
-    world.smsc.send_mo(MobileOriginated(PHONE, "KTFSR"))
-    await asyncio.sleep(0.8)
-    assert len(world.smsc.unacknowledged) == 1
-    assert len(world.smsc.links) == 1
-    await world.gateway.start()
-    await world.smsc.wait_settled(timeout_s=15)
-    assert len(world.gateway.committed) == 1
+async def test_text_when_the_gateway_is_down_then_the_centre_sends_it_until_it_is_committed(
+    gateway: FakeGateway, tmp_path: Path
+) -> None:
+    async with make_world(gateway, tmp_path, submit_timeout_s=0.5) as world:
+        await world.gateway.stop()
+        world.smsc.send_mo(MobileOriginated(PHONE, "KTFSR"))
+        await asyncio.sleep(0.8)
+        assert len(world.smsc.unacknowledged) == 1
+        assert len(world.smsc.links) == 1
+        await world.gateway.start()
+        await world.smsc.wait_settled()
+        assert len(world.gateway.committed) == 1
 
 
 async def test_text_when_its_acknowledgement_is_lost_then_it_comes_again_and_changes_nothing(world: World) -> None:
@@ -184,13 +188,16 @@ async def test_notice_when_the_centre_refuses_it_then_failed(world: World) -> No
     assert world.gateway.reports[0].code == "RESULT:13"
 
 
-async def test_notice_when_the_link_breaks_before_the_answer_then_its_report_decides(world: World) -> None:
-    fault = SmscFault(Operation.SUBMIT, FaultPlan(count=1, heard=False), close_link=True)
-    world.smsc.set_faults(fault)
-    await world.notify()
-    await wait_until(lambda: world.states()[-1:] == [DELIVERED])
-    await asyncio.sleep(0.5)
-    assert len(world.texts) == 1
+async def test_notice_when_the_link_breaks_before_the_answer_then_its_report_decides(
+    gateway: FakeGateway, tmp_path: Path
+) -> None:
+    async with make_world(gateway, tmp_path, resend_after_s=2.0) as world:
+        fault = SmscFault(Operation.SUBMIT, FaultPlan(count=1, heard=False), close_link=True)
+        world.smsc.set_faults(fault)
+        await world.notify()
+        await wait_until(lambda: world.states()[-1:] == [DELIVERED])
+        await asyncio.sleep(2.2)
+        assert len(world.texts) == 1
 
 
 async def test_notice_when_the_link_breaks_before_it_arrives_then_sent_again(world: World) -> None:

@@ -143,7 +143,7 @@ async def test_links_when_the_smg_comes_and_goes_then_sending_is_not_touched(wor
     centre, link, upstairs = world
     await bring(centre, link, MO)
     await wait_until(lambda: centre.mail.answered)
-    await centre.callers[0].stop(0.5)
+    await centre.callers[0].stop(30)
     assert link.is_up
     assert len(upstairs.of(LinkUp)) == 1
     assert upstairs.of(LinkDown) == []

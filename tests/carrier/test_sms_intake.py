@@ -13,7 +13,7 @@ from adapters.journal.errors import JournalUnavailableError
 from adapters.journal.memory import MemoryJournal
 from adapters.journal.rows import Notice, Prompt
 from optout.v1 import carrier_pb2, types_pb2
-from tests.carrier.conftest import CONFIG, Rig
+from tests.carrier.conftest import CONFIG, HASTY, Rig
 from tests.carrier.script_link import ACCOUNT, make_mo, make_mos, make_msg_id
 from tests.carrier.waiting import wait_until
 
@@ -139,7 +139,11 @@ async def test_texts_of_one_subscriber_when_the_first_is_slow_then_the_second_wa
     await wait_until(lambda: len(rig.link.acknowledged) == 3)
 
 
-async def test_text_when_the_gateway_is_down_then_left_unanswered_and_taken_when_it_comes_again(rig: Rig) -> None:
+async def test_text_when_the_gateway_is_down_then_left_unanswered_and_taken_when_it_comes_again(
+    make_rig: Callable[..., Rig],
+) -> None:
+    rig = make_rig(config=HASTY)
+    await rig.start()
     await rig.gateway.stop()
     await rig.link.say(make_mo("KTFSR"))
     await wait_until(lambda: rig.link.released)
@@ -148,11 +152,10 @@ async def test_text_when_the_gateway_is_down_then_left_unanswered_and_taken_when
     await rig.link.say(make_mo("0000", 2))
     await wait_until(lambda: rig.link.acknowledged)
     await rig.gateway.start()
-    for _ in range(20):
-        await rig.link.say(make_mo("KTFSR"))
-        await asyncio.sleep(0.1)
-        if rig.gateway.committed:
-            break
+    async with asyncio.timeout(30):
+        while not rig.gateway.committed:
+            await rig.link.say(make_mo("KTFSR"))
+            await asyncio.sleep(0.1)
     await wait_until(lambda: ID in rig.link.acknowledged)
     assert len(rig.gateway.committed) == 1
 

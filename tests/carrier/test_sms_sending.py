@@ -24,7 +24,7 @@ from adapters.journal.rows import PartKey, Waits
 from adapters.journal.sqlite import open_journal
 from optout.kit.redact import find_numbers
 from optout.v1 import carrier_pb2, errors_pb2, registry_pb2
-from tests.carrier.conftest import CONFIG, Rig
+from tests.carrier.conftest import CONFIG, HASTY, Rig
 from tests.carrier.script_link import ACCOUNT, make_mo, make_msg_id
 from tests.carrier.waiting import leaks, wait_until
 
@@ -136,8 +136,9 @@ async def test_notice_when_its_time_has_passed_then_never_sent_and_failed_as_exp
     rig = make_rig(stays_down=True)
     await rig.start()
     request = make_request()
-    request.expire_time.FromMilliseconds(rig.clock.now_ms() + 50)
+    request.expire_time.FromMilliseconds(rig.clock.now_ms() + 60_000)
     await notify(rig, request)
+    rig.clock.day_ahead_s += 60
     await wait_until(lambda: states(rig) == [FAILED])
     assert rig.gateway.reports[0].code == "EXPIRED"
     await rig.link.up()
@@ -191,6 +192,7 @@ async def test_send_when_the_centre_cannot_take_it_then_the_link_rests_once_and_
         await rig.link.say(SendReturned(PartKey(f"n-{index}", 1), "flow_control"))
     await asyncio.sleep(0.05)
     assert len(rig.link.sent) == 3
+    rig.clock.waits_ahead_s += CONFIG.sms.throttle_pause_s
     await wait_until(lambda: len(rig.link.sent) == 6)
     assert rig.count("sends", outcome="returned") == 3
 
@@ -286,7 +288,7 @@ async def test_report_when_the_gateway_refuses_it_for_good_then_dropped_and_for_
     await wait_until(lambda: len(states(rig, "n-2")) > 1)
     assert len(states(rig, "n-1")) == 1
     rig.gateway.refused_reports.clear()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while (await rig.journal.backlog()).deliveries:
             await asyncio.sleep(0.01)
 
@@ -333,9 +335,8 @@ async def test_metrics_when_the_channel_ran_then_they_tell_what_waits_and_name_n
     await notify(rig)
     await rig.link.say(make_mo("KTFSR"))
     await wait_until(lambda: rig.link.acknowledged)
-    await asyncio.sleep(0.05)
     registry = rig.metrics.registry
-    assert registry.get_sample_value("optout_adapter_backlog", {"kind": "unanswered"}) == 1
+    await wait_until(lambda: registry.get_sample_value("optout_adapter_backlog", {"kind": "unanswered"}) == 1)
     assert registry.get_sample_value("optout_adapter_link_up", {"link": "script"}) == 1
     labels = [str(sample) for metric in registry.collect() for sample in metric.samples]
     assert find_numbers(" ".join(labels)) == []
@@ -345,7 +346,7 @@ async def test_logs_when_everything_goes_wrong_then_no_number_and_no_text_in_any
     make_rig: Callable[..., Rig], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    rig = make_rig(journal=FlakyJournal(), config=replace(CONFIG, sms=replace(CONFIG.sms, max_waiting=5)))
+    rig = make_rig(journal=FlakyJournal(), config=replace(HASTY, sms=replace(CONFIG.sms, max_waiting=5)))
     await rig.start()
     rig.gateway.refusals = ["NOT_SERVED", "INVALID_FIELD", "WRONG_CARRIER", "STORE_UNAVAILABLE"]
     for serial, text in enumerate(["KTFSR", "HMDTJ13900139000", "CXFSR", "QXFSR", "CSFZ", "HMDTJ139", "13900139000"]):
@@ -367,7 +368,9 @@ async def test_logs_when_everything_goes_wrong_then_no_number_and_no_text_in_any
 async def test_link_when_told_to_rest_then_sends_nothing_for_as_long_as_the_centre_said(rig: Rig) -> None:
     await notify(rig)
     await wait_until(lambda: len(rig.link.sent) == 1)
-    await rig.link.say(SendReturned(PartKey("n-1", 1), "out_of_hours", 0.4))
+    await rig.link.say(SendReturned(PartKey("n-1", 1), "out_of_hours", 400.0))
+    rig.clock.waits_ahead_s += 390
     await asyncio.sleep(0.2)
     assert len(rig.link.sent) == 1
+    rig.clock.waits_ahead_s += 10
     await wait_until(lambda: len(rig.link.sent) == 2)

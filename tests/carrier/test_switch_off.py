@@ -52,7 +52,7 @@ class Rig:
 
     async def until_told(self) -> None:
         """Time goes by until the journal owes nothing."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while await self.journal.provisions(1):
                 self.clock.advance(1)
                 await asyncio.sleep(0)

@@ -7,7 +7,7 @@ from optout.kit.redact import find_numbers
 STANDARD = set(vars(logging.makeLogRecord({})))
 
 
-async def wait_until(holds: Callable[[], object], timeout_s: float = 5.0) -> None:
+async def wait_until(holds: Callable[[], object], timeout_s: float = 30.0) -> None:
     """Return as soon as `holds` does; fail if that takes too long."""
     async with asyncio.timeout(timeout_s):
         while not holds():

@@ -55,6 +55,18 @@ def test_pdu_when_malformed_then_it_ends_with_2_and_the_reason(protocol, packet,
     assert f"malformed: {reason}" in result.output
 
 
+@pytest.mark.parametrize("protocol", ["cmpp", "smgp", "sgip"])
+def test_pdu_when_asked_for_its_fields_then_tells_of_every_packet_and_of_content(protocol):
+    result = CliRunner().invoke(main, ("pdu", "fields", protocol))
+    assert result.exit_code == 0
+    for name in ("SUBMIT", "DELIVER_RESP", "udh_damaged", f"pdu decode {protocol}"):
+        assert name in result.output
+
+
+def test_pdu_when_a_packet_ends_inside_a_field_then_names_the_field():
+    assert "malformed: truncated_body: result" in run("cmpp", "00000014" + "80000004" + "00" * 12).output
+
+
 def test_pdu_when_a_report_names_its_submit_then_broken_out():
     fields = json.loads(run("sgip", REPORT).output)
     assert fields["submit_sequence_number"] == {"node": 4, "time": 5, "serial": 6}

@@ -35,7 +35,7 @@ FROZEN_AND_CAP = '2004 = "number_frozen"\n2005 = "cap_reached"'
 PACKAGES = {"telecom": telecom, "mobile": mobile, "unicom": unicom, "broadnet": optout_broadnet}
 
 
-def play(carrier: Carrier, only: str = "", patience_s: float = 5.0) -> dict[str, Result]:
+def play(carrier: Carrier, only: str = "", patience_s: float = 30.0) -> dict[str, Result]:
     with tempfile.TemporaryDirectory() as folder:
         return {result.row: result for result in asyncio.run(run_suite(carrier, Path(folder), only, patience_s))}
 

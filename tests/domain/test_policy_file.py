@@ -25,6 +25,15 @@ def test_policy_when_it_ships_then_it_is_consistent_and_its_digest_is_stable():
     assert read_policy(changed).digest != one.digest
 
 
+VERSIONS = {"2026.11-2": "b08f28fca7dd1d22ca05f9508b1e8b23ab146d22b221be60760e5854da611581"}
+"""What each version that was shipped says. A registry that began with one refuses to start with another of its name."""
+
+
+def test_policy_when_it_ships_then_its_version_names_these_rules_and_no_others():
+    policy = read_policy(tables())
+    assert VERSIONS[policy.version] == policy.digest, "give the changed file a new version, and add it here"
+
+
 @pytest.mark.parametrize(
     ("spoil", "place"),
     [

@@ -33,7 +33,7 @@ from gateway.domain.porting import (
     take_event,
 )
 from gateway.domain.preferences import Preferences
-from gateway.domain.serving import judge_order
+from gateway.domain.serving import Standing, judge_order
 from gateway.domain.subscription import CLOSED_LEG, EnrolmentState, Leg, ServiceBasis, Subscriber, Undo
 from tests.domain.samples import NOON_MS, OWN
 
@@ -91,6 +91,7 @@ def test_port_when_only_the_losing_side_spoke_then_nobody_serves_and_the_wishes_
     assert (phase_of(adrift), adrift.carrier, adrift.voice) == (Phase.ADRIFT, "", ON)
     assert judge_order(adrift, "mobile").refusal is Reason.NOT_SERVED
     assert judge_order(adrift, "unicom").claims
+    assert judge_order(adrift, "unicom", asks=True) == Standing(Reason.NOT_SERVED)
     claimed = claim_for(adrift, "unicom", 9, NOON_MS)
     assert (claimed.basis, claimed.life.claim) == (ServiceBasis.CLAIM, Claim(9, NOON_MS))
     assert claimed.life.switch_offs == adrift.life.switch_offs

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from gateway.cli.demo.layout import SP_ID, Layout, lay_out, pick_port
+from gateway.cli.demo.layout import SP_ID, Layout, lay_out
+from optout.kit.ports import pick_port
 
 
 @dataclass(frozen=True)

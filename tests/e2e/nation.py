@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from adapters.simulators.crm import CrmSettings
-from gateway.cli.demo.layout import Layout, lay_out, pick_port
+from gateway.cli.demo.layout import Layout, lay_out
 from optout.kit.config import read_secret
 from optout.kit.identity import Identity
+from optout.kit.ports import pick_port
 from optout.kit.tls import TlsFiles
 from tests.e2e.desks import ENVELOPES, SOURCE
 from tests.e2e.federation import Process

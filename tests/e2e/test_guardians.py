@@ -1,7 +1,5 @@
 """Guardians across carriers by the other channels: agents, an account, and a carrier without SMS codes."""
 
-import pytest
-
 from gateway.cli.demo.stage import open_stage, until
 from optout.kit.redact import find_numbers
 from optout.v1 import types_pb2
@@ -17,7 +15,6 @@ async def order(place, number, verb, result="done", **fields):
     return answer
 
 
-@pytest.mark.timeout(120)
 async def test_guardian_when_agents_book_and_the_account_revokes_then_every_step_reaches_the_other_side(
     tmp_path, caplog
 ):
@@ -48,7 +45,6 @@ async def test_guardian_when_agents_book_and_the_account_revokes_then_every_step
     assert [record.getMessage() for record in caplog.records if find_numbers(record.getMessage())] == []
 
 
-@pytest.mark.timeout(120)
 async def test_ward_when_her_carrier_has_no_sms_code_then_one_word_still_agrees_and_one_revokes(tmp_path):
     async with open_stage(tmp_path) as stage:
         telecom, unicom = stage.carriers["telecom"], stage.carriers["unicom"]

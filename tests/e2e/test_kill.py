@@ -108,7 +108,7 @@ def run(folder: Path, story: Story, rounds: int) -> None:
         check(federation, story, rounds)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_story_when_processes_are_killed_at_random_then_nothing_is_lost_or_doubled(tmp_path):
     run(tmp_path, STORIES[0], 10)
 

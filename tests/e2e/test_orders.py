@@ -13,7 +13,7 @@ from adapters.simulators.crm import Booking, CrmFault, CrmSimulator
 from adapters.simulators.faults import LOST_ANSWER
 from adapters.wire.answer import Answer, ItemAnswer, Result
 from adapters.wire.order import Consent, Desk, Order, Proof, Verb
-from gateway.cli.demo.layout import pick_port
+from optout.kit.ports import pick_port
 from optout.kit.redact import find_numbers
 from optout.sim.v1 import crm_pb2, crm_pb2_grpc, smsc_pb2
 from tests.e2e.desks import ENVELOPES, open_desks
@@ -61,7 +61,6 @@ async def tell_story(crm: CrmSimulator, number: str) -> list[Result]:
     return [answer.result for answer in answers]
 
 
-@pytest.mark.timeout(60)
 async def test_desks_when_three_carriers_book_then_each_is_answered_in_its_envelope_and_all_is_logged(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -93,7 +92,6 @@ async def test_desks_when_three_carriers_book_then_each_is_answered_in_its_envel
     assert find_numbers(" ".join(record.getMessage() for record in caplog.records)) == []
 
 
-@pytest.mark.timeout(60)
 async def test_desks_when_serials_repeat_race_and_lie_then_each_is_booked_once(tmp_path: Path) -> None:
     async with open_desks(tmp_path, *ENVELOPES) as crms:
         for name, number in NUMBERS.items():
@@ -132,7 +130,6 @@ def book(stub: crm_pb2_grpc.CrmServiceStub, verb: str, number: str, **wishes: ob
     return stub.Book(crm_pb2.CrmServiceBookRequest(order=order), timeout=60)
 
 
-@pytest.mark.timeout(120)
 def test_desk_when_gateway_and_adapter_are_killed_meanwhile_then_every_order_is_booked_once(tmp_path: Path) -> None:
     port, control = pick_port(), pick_port()
     (tmp_path / "crm.toml").write_text(CRM.format(port=port, control=control))

@@ -1,8 +1,9 @@
 """A gateway and its witnesses over HTTP: one liar and one outage among four, and why two of three are not enough."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -114,6 +115,11 @@ class World:
         async with serving(run) as ports:
             yield f"http://127.0.0.1:{ports.http}"
 
+    def has_cosigned(self, name: str) -> bool:
+        """Whether a running witness has anything in its books."""
+        with closing(sqlite3.connect((self.folder / name).with_suffix(".sqlite"))) as books:
+            return bool(books.execute("SELECT count(*) FROM cosigned").fetchone()[0])
+
     def evidence(self, name: str) -> set[tuple[str, int]]:
         publication = SqlitePublication((self.folder / f"{name}.sqlite").with_suffix(".log"))
         try:
@@ -129,10 +135,27 @@ async def ask(url: str) -> tuple[int, str]:
 
 async def certified(world: World, url: str) -> Certified:
     """The checkpoint a gateway publishes, once it does."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while (answer := await ask(f"{url}/checkpoint"))[0] != 200:
             await asyncio.sleep(0.02)
     return world.policy().certify(decode_note(answer[1]))
+
+
+async def witnessed(world: World, *names: str) -> None:
+    """Wait until these witnesses have cosigned, those too whom a quorum did not have to wait for."""
+    async with asyncio.timeout(30):
+        while not all(world.has_cosigned(name) for name in names):
+            await asyncio.sleep(0.02)
+
+
+async def refused(url: str, *names: str) -> None:
+    """Wait until all of these witnesses have refused what a gateway signed: each takes its own time."""
+    async with asyncio.timeout(30):
+        while True:
+            metrics = (await ask(f"{url}/metrics"))[1]
+            if all(f'witness="{name}"' in metrics for name in names):
+                return
+            await asyncio.sleep(0.02)
 
 
 @pytest.fixture
@@ -152,7 +175,8 @@ async def test_quorum_when_one_of_four_lies_and_one_is_out_then_checkpoints_are_
     await four.start("w2")
     async with four.gateway("fork") as url:
         # The liar and the one that was out cosign another history; the other two do not, and say so.
-        async with asyncio.timeout(20):
+        await refused(url, "w3", "w4")
+        async with asyncio.timeout(30):
             while "WITNESS_" not in (await ask(f"{url}/readyz"))[1]:
                 await asyncio.sleep(0.02)
         assert (await ask(f"{url}/checkpoint"))[0] == 404
@@ -185,10 +209,9 @@ async def test_witness_when_it_refused_a_fork_then_it_holds_what_the_log_signed(
     await four.start("w1", "w2", "w3", "w4")
     async with four.gateway("true") as url:
         await certified(four, url)
+        await witnessed(four, "w2", "w3", "w4")
     async with four.gateway("fork") as url:
-        async with asyncio.timeout(20):
-            while "WITNESS_" not in (await ask(f"{url}/readyz"))[1]:
-                await asyncio.sleep(0.02)
+        await refused(url, "w2", "w3", "w4")
     await four.stack.aclose()
     for name in ("w2", "w3", "w4"):
         path = four.folder / name

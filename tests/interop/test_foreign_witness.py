@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -21,6 +20,7 @@ from gateway.tlog.note import parse_vkey
 from gateway.tlog.policy import Peer, quorum_policy
 from gateway.web.witness_client import HttpWitness
 from optout.kit.clock import SystemClock
+from optout.kit.ports import pick_port
 from tests.service.logroom import SIGNER, LogRoom, Some
 
 pytestmark = pytest.mark.interop
@@ -34,9 +34,7 @@ class ForeignWitness:
     def __init__(self, folder: Path) -> None:
         self._config = str(folder / "witness.json")
         self._environment = {**os.environ, "PYTHONWARNINGS": "default"}
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = pick_port()
         self.vkey = self.run("init", "--name", NAME, "--listen", f"127.0.0.1:{self.port}").strip()
         self.run("add-log", "--origin", SIGNER.name, "--vkey", SIGNER.verifier().encode())
         self._process = subprocess.Popen(self._command("serve"), env=self._environment, stderr=subprocess.DEVNULL)

@@ -25,7 +25,7 @@ from tests.simulators.submits import SUBSCRIBER
 pytestmark = pytest.mark.interop
 
 _DRIVER = Path(__file__).with_name("pycmpp_driver.py")
-_WAIT_S = 20.0
+_WAIT_S = 60.0
 _LONG = "尊敬的客户，您已成功开通营销电话拦截服务。" * 8
 
 

@@ -30,6 +30,7 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+PARTY = "13300133000"
 PHONE = {"width": 390, "height": 844}
 
 
@@ -111,12 +112,63 @@ async def test_page_when_used_in_chromium_then_every_state_is_reached_and_photog
         await phone.press("关闭骚扰电话拒接")
         assert await phone.badge() == "待您确认关闭"
         await phone.photograph("pending-cancel")
+        await phone.press("发送验证码到本机")
+        [code] = await rig.sent_codes()
+        await phone.page.get_by_label("验证码", exact=True).fill(code)
+        await phone.press("验证")
+        await phone.page.get_by_label("要守护的家人手机号").fill(PARTY)
+        await phone.press("申请守护")
+        assert "已向对方发送守护申请" in await phone.page.locator(".message").inner_text()
+        await phone.photograph("ward-asked")
         rig.gateway.failures = [GatewayError("UNAVAILABLE", Advice.LATER)] * 2
         await phone.page.goto(f"{rig.url}/account")
         assert await phone.badge() == "暂时无法显示"
         await phone.photograph("error")
         # Chromium counts the page that is served with 422 or 503 as an error of its own; of the policy it says nothing.
         assert [line for line in phone.complaints if "status of 422" not in line and "status of 503" not in line] == []
+        assert find_numbers(" ".join(phone.urls)) == []
+
+
+async def test_page_when_a_guardian_asks_and_everything_is_erased_in_chromium_then_each_step_is_photographed(
+    tmp_path: Path, folder: Path
+) -> None:
+    from gateway.domain.instruction import AskGuardian, Confirm
+    from gateway.domain.ties import GuardianScope
+    from optout.kit.number import PhoneNumber
+
+    number, party = PhoneNumber(NUMBER), PhoneNumber(f"+86{PARTY}")
+    async with open_account(tmp_path) as rig, open_phone(rig) as phone:
+        house = rig.gateway.house
+        await rig.open()
+        await rig.bind(proof="one_tap_login")
+        await house.submit(AskGuardian(number, GuardianScope.SETTINGS), number=party, carrier="telecom")
+        await phone.visit()
+        await phone.page.get_by_role("button", name=f"拒绝守护：{PARTY}").wait_for()
+        assert await phone.page.get_by_role("button", name="申请删除").count() == 0
+        await phone.photograph("guardian-asks")
+        await house.submit(Confirm(guardian=True))
+        await rig.bind()
+        await house.submit(AskGuardian(party, GuardianScope.PRESETS))
+        await house.submit(Confirm(guardian=True), number=party, carrier="telecom")
+        await house.timers.ring()
+        await phone.page.reload()
+        await phone.page.get_by_role("button", name=f"为{PARTY}套用长辈守护").click()
+        assert "已为对方办理" in await phone.page.locator(".message").inner_text()
+        await phone.photograph("guardians")
+        await phone.press("申请删除")
+        await phone.photograph("erase-warning")
+        await phone.page.get_by_role("button", name="确认删除，不能撤回").click()
+        assert await phone.page.locator(":invalid").count() > 0, "the box has to be ticked first"
+        assert (await rig.state()).erasure.erase_by.seconds == 0
+        await phone.page.get_by_role("link", name="返回，不删除").click()
+        assert await phone.badge() == "已开通"
+        await phone.press("申请删除")
+        await phone.page.get_by_label("我已了解以上内容").check()
+        await phone.press("确认删除，不能撤回")
+        assert await phone.badge() == "已停用"
+        assert "后全部删除" in await phone.page.locator("section", has_text="骚扰电话拒接").first.inner_text()
+        await phone.photograph("restricted")
+        assert phone.complaints == []
         assert find_numbers(" ".join(phone.urls)) == []
 
 

@@ -249,6 +249,6 @@ async def test_process_when_started_with_its_example_config_then_gets_ready_and_
         told.append(where)
         stop.set()
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         await run(load(tree, file=file), ready=ready, stop=stop)
     assert len(told) == 1

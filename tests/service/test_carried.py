@@ -4,7 +4,7 @@ import pytest
 
 from gateway.domain.capability import Capabilities, Enforcement
 from gateway.domain.effects import EffectState
-from gateway.domain.instruction import Channel, EditList, Open, Query
+from gateway.domain.instruction import Channel, EditList, Open
 from gateway.service.reconcile import Reconciler
 from gateway.store.rows import OWN_QUEUE
 from tests.domain.samples import NUISANCE
@@ -28,7 +28,7 @@ async def look(house: House) -> None:
     await Reconciler(house.store, house.recorder, house.policies, house.capabilities, house.clock).look()
 
 
-@pytest.mark.parametrize("action", [Query(), EditList(allow=False, add=(NUISANCE,))], ids=["asks", "changes"])
+@pytest.mark.parametrize("action", [Open(), EditList(allow=False, add=(NUISANCE,))], ids=["repeats", "changes"])
 async def test_adrift_number_when_an_order_claims_it_then_its_wishes_are_carried_out_there(action):
     async with open_house(MOBILE) as house:
         house.capabilities.put(TELECOM)

@@ -1,20 +1,23 @@
 """Provisional claims: accepted, shown to the prefix's carrier, contested, and decided by an event."""
 
+from dataclasses import replace
+
 import pytest
 
 from gateway.domain.errors import Reason, RefusedError
-from gateway.domain.instruction import Channel, Disposition, Open, Query
-from gateway.domain.preferences import NO_PREFERENCES, Preferences
-from gateway.domain.subscription import ServiceBasis
+from gateway.domain.instruction import Channel, Disposition, EditList, EndGuardian, Erase, Evidence, Open, Proof, Query
+from gateway.domain.preferences import NO_PREFERENCES, Medium, Preferences
+from gateway.domain.subscription import CLOSED_LEG, ServiceBasis
 from gateway.service.claims import Contest
 from optout.kit.identity import Identity, Role
 from optout.kit.number import parse_number
-from tests.domain.samples import OWN
+from tests.domain.samples import NUISANCE, OWN
 from tests.service.house import INSTITUTE, MOBILE, TELECOM, open_house
-from tests.service.life import K, report, state_of
+from tests.service.life import K, report, state_of, tell
 
 WISHES = Preferences(refused_categories=("loan",))
 UNICOM = Identity(Role.CARRIER, "unicom")
+EDIT = EditList(allow=False, add=(NUISANCE,))
 
 
 async def claim(house, **fields):
@@ -44,6 +47,61 @@ async def test_claim_when_an_order_comes_from_another_carrier_than_the_prefixs_t
         assert (feed_range.views, feed_range.claims) == ((), (shown,))
         assert (await anext(house.registry.watch(TELECOM, 0))).claims == ()
         assert (await anext(house.registry.watch(INSTITUTE, 0))).claims == ()
+
+
+UNPROVEN = {"evidence": Evidence(proofs=(Proof.AGENT,))}
+
+
+@pytest.mark.parametrize(
+    ("action", "changes", "reason"),
+    [
+        (Query(), {}, None),
+        (EDIT, {}, Reason.NOT_OPEN),
+        (Open(WISHES), UNPROVEN, Reason.MANDATE_REQUIRED),
+        (Open(WISHES), {"medium": Medium.MESSAGE}, Reason.MEDIUM_NOT_OFFERED),
+        (Erase(), UNPROVEN, Reason.MANDATE_REQUIRED),
+        (EndGuardian(), UNPROVEN, Reason.MANDATE_REQUIRED),
+    ],
+    ids=["asks", "sets", "no mandate", "no medium", "erases", "parts"],
+)
+async def test_claim_when_the_order_is_refused_or_only_asks_then_the_number_stays_where_it_was(action, changes, reason):
+    async with open_house() as house:
+        instruction = house.instruction(action, channel=Channel.HOTLINE, carrier="unicom")
+        answer = await house.registry.submit(UNICOM, replace(instruction, **changes))
+        assert answer.verdict.reason is reason
+        assert (answer.view.subscriber.carrier, answer.view.subscriber.life.claim) == ("mobile", None)
+        assert await listed(house) == ()
+        opened = await house.submit(Open(WISHES), channel=Channel.HOTLINE)
+        assert opened.verdict.disposition is Disposition.DONE
+
+
+async def test_claim_when_a_number_adrift_is_ordered_for_without_proof_then_nothing_is_told_of_its_holder():
+    async with open_house() as house:
+        await house.submit(Open(WISHES), channel=Channel.HOTLINE)
+        await house.submit(EDIT, channel=Channel.HOTLINE)
+        await report(house, K.PORTED_OUT, "mobile")
+        instruction = house.instruction(Open(), channel=Channel.HOTLINE, carrier="unicom", id="u1")
+        unproven = replace(instruction, **UNPROVEN)
+        first, again = [await house.registry.submit(UNICOM, unproven) for _ in range(2)]
+        assert first.verdict.reason is Reason.MANDATE_REQUIRED
+        assert [each.view.subscriber.voice for each in (first, again)] == [CLOSED_LEG, CLOSED_LEG]
+        with pytest.raises(RefusedError) as caught:
+            await house.submit(Query(), carrier="unicom", channel=Channel.SMS)
+        assert caught.value.reason is Reason.NOT_SERVED
+        assert await house.notices("unicom") == []
+        state = await state_of(house)
+        assert (state.carrier, state.voice.preferences.reject_list) == ("", (NUISANCE,))
+
+
+async def test_claim_when_an_order_for_a_number_adrift_is_refused_then_its_notice_tells_the_order_alone():
+    async with open_house() as house:
+        await house.submit(Open(WISHES), channel=Channel.HOTLINE)
+        await tell(house, "mobile", 1, off=False)
+        await report(house, K.PORTED_OUT, "mobile")
+        await house.submit(EditList(allow=False, add=(OWN,)), carrier="unicom")
+        (told,) = await house.notices("unicom")
+        assert told.parameters["refused"] == f"reject_number:{OWN}=NOT_REFUSABLE"
+        assert told.parameters["effect"] == "accepted"
 
 
 async def test_claim_when_the_prefixs_carrier_orders_too_then_it_is_refused_and_has_to_contest():

@@ -70,7 +70,7 @@ async def run_until(
 
     task = asyncio.ensure_future(work.run())
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while not (condition() and await is_written()):
                 await asyncio.sleep(0.005)
                 house.clock.advance(1)
@@ -122,7 +122,7 @@ async def test_declaration_when_it_cannot_be_committed_then_nothing_is_decided_b
         port = ScriptedPort()
         failing = replace(house, store=FaultyStore(house.store, [NOT_APPLIED]))
         with pytest.raises(StoreUnavailableError):
-            await asyncio.wait_for(dispatcher(failing, port).run(), 5)
+            await asyncio.wait_for(dispatcher(failing, port).run(), 30)
         assert house.capabilities.get("mobile") is None
         assert await house.payloads() == []
         await run_until(house, dispatcher(house, port), lambda: house.capabilities.get("mobile") is not None)

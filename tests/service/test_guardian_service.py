@@ -13,6 +13,7 @@ from gateway.domain.instruction import (
     ActForWard,
     ApplyPreset,
     AskGuardian,
+    Cancel,
     Channel,
     Confirm,
     Disposition,
@@ -136,7 +137,7 @@ async def test_question_when_asked_of_a_number_never_heard_of_then_its_carrier_i
     async with open_house() as house:
         await house.submit(ASK)
         # Her number was ported before the registry began: the carrier that serves her claims it with her first order.
-        outcome = await house.submit(Query(), number=MOTHER, carrier="unicom")
+        outcome = await house.submit(Cancel(), number=MOTHER, carrier="unicom")
         assert outcome.view.subscriber.carrier == "unicom"
         assert outcome.view.subscriber.ties.question(NOON_MS) is not None
 

@@ -259,7 +259,7 @@ async def test_watch_when_followed_then_ranges_join_and_hold_full_rows_of_the_ca
         assert [view.subscriber.number for view in first.views] == [FRIEND]
         follower = asyncio.ensure_future(anext(feed))
         await house.submit(Query())
-        second = await asyncio.wait_for(follower, 5)
+        second = await asyncio.wait_for(follower, 30)
         assert (second.after_revision, second.revision, second.views) == (3, 4, ())
         (own,) = (await anext(house.registry.watch(MOBILE, 0))).views
         assert (own.subscriber.voice.state, own.revision) == (EnrolmentState.OPEN, 3)

@@ -26,7 +26,7 @@ async def test_screening_when_the_log_grows_then_answers_follow_it():
         assert screening.screen(SCREENER, question(), None).answer.verdict is Verdict.ALLOW
         follower = asyncio.ensure_future(screening.run())
         await house.submit(EditList(allow=False, add=(NUISANCE,)))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while await screening.lag():
                 await asyncio.sleep(0)
         screened = screening.screen(SCREENER, question(), None)

@@ -88,6 +88,18 @@ async def test_witness_when_checkpoints_continue_each_other_then_each_is_cosigne
         assert house.check_cosigned(body, TRUE, size) == house.clock.now_ms() // 1000
 
 
+async def test_witness_when_the_log_adds_lines_then_they_are_cosigned_and_prove_nothing(house: House) -> None:
+    text = f"{TRUE.at(20).text()}what the log says besides\n"
+    note = Note(text).add(LOG.sign(text))
+    status, body = await house.add(AddCheckpoint(0, (), note).encode())
+    assert status == 200
+    cosigned = note.add(*decode_lines(body))
+    assert find_cosignature(cosigned, COSIGNER.verifier()) == house.clock.now_ms() // 1000
+    assert house.check_cosigned(body, TRUE, 20) is None
+    assert await house.add(OTHER.ask(20, 20)) == (409, "20\n")
+    assert (await house.add(TRUE.ask(20, 30)))[0] == 200
+
+
 REFUSED: dict[str, tuple[bytes, int, str]] = {
     "the old size is behind": (TRUE.ask(5, 30), 409, "20\n"),
     "the old size is ahead": (TRUE.ask(25, 30), 409, "20\n"),

@@ -21,7 +21,7 @@ CODE = "10086"
 CORP_ID = "92008"
 SMG_NODE = 101001
 SP_NODE = 3010092008
-_TIMEOUT_S = 5.0
+_TIMEOUT_S = 30.0
 
 
 @dataclass(frozen=True)

@@ -57,11 +57,11 @@ async def test_reports_when_made_by_itself_then_follow_notices_and_orders_once_a
         async with fake_carrier(settings) as carrier, calling(carrier) as stub:
             for _ in range(2):
                 await stub.Notify(notice())
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 await registry.heard.wait()
             registry.heard.clear()
             await stub.Apply(order())
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 await registry.heard.wait()
         assert [(one.notice_id, one.state, one.code) for one in registry.deliveries] == [
             ("n-1", registry_pb2.DELIVERY_STATE_DELIVERED, "DELIVRD")

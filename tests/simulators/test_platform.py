@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ async def simulator() -> AsyncIterator[PlatformSimulator]:
 
 @pytest.fixture
 async def client(simulator: PlatformSimulator) -> AsyncIterator[PlatformClient]:
-    asking = PlatformClient(simulator.url, SECRET, timeout_s=2.0)
+    asking = PlatformClient(simulator.url, SECRET, timeout_s=30.0)
     yield asking
     await asking.close()
 
@@ -56,6 +57,18 @@ async def test_order_when_repeated_or_stale_then_said_so(client: PlatformClient)
     assert await client.provision(write_wanted(wanted("o-1", 2))) is Taken.NEW
     assert await client.provision(write_wanted(wanted("o-1", 2))) is Taken.KNOWN
     assert await client.provision(write_wanted(wanted("o-2", 1))) is Taken.STALE
+
+
+async def test_delay_when_shortened_then_the_newest_order_that_waits_takes_effect(
+    simulator: PlatformSimulator, client: PlatformClient
+) -> None:
+    simulator.set_delay(3600)
+    for version in (1, 2):
+        await client.provision(write_wanted(wanted(f"o-{version}", version)))
+    assert simulator.book.events == []
+    simulator.set_delay(0)
+    await simulator.wait_for(_applied())
+    assert [event.order for event in simulator.book.events] == ["o-2"]
 
 
 async def test_order_when_its_id_was_used_for_another_then_refused_and_noted(
@@ -92,8 +105,8 @@ async def test_path_when_unknown_then_not_found(simulator: PlatformSimulator, pa
 
 
 async def test_platform_when_killed_and_started_then_it_goes_on_where_it_was(tmp_path: Path) -> None:
-    settings = PlatformSettings(SECRET, apply_delay_s=0.05, state_file=tmp_path / "platform.jsonl")
-    first = PlatformSimulator(settings)
+    settings = PlatformSettings(SECRET, state_file=tmp_path / "platform.jsonl")
+    first = PlatformSimulator(replace(settings, apply_delay_s=3600))
     await first.start()
     client = PlatformClient(first.url, SECRET)
     await client.provision(write_wanted(wanted()))

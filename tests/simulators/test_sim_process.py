@@ -41,7 +41,7 @@ async def running(run: object, config: object) -> AsyncIterator[Ports]:
     stop = asyncio.Event()
     task = asyncio.create_task(run(config, ready=ports.set_result, stop=stop))  # type: ignore[operator]
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             yield await ports
     finally:
         stop.set()

@@ -108,6 +108,17 @@ def test_session_when_the_gate_wants_pieces_then_they_leave_one_by_one() -> None
     assert b"".join(pieces) == ANSWER
 
 
+def test_session_when_all_pieces_have_left_then_the_next_frame_leaves_whole() -> None:
+    gate = ScriptedGate(into=Passage(QUESTION, piece_bytes=5))
+    bench = Bench(gate)
+    pieces = [bench.ask()]
+    while bench.session.unsent_bytes:
+        pieces.append(bench.at(bench.session.wake_at() or 0.0))
+    assert len(pieces) == 3
+    gate.into = Passage(QUESTION)
+    assert bench.ask() == ANSWER
+
+
 def test_session_when_the_gate_cuts_then_it_is_closed_and_says_why() -> None:
     for gate in (ScriptedGate(into=Passage(None, cut=True)), ScriptedGate(out=Passage(ANSWER, cut=True))):
         bench = Bench(gate)

@@ -37,6 +37,17 @@ def test_checkpoint_when_malformed_then_the_reason_says_how(text: str, reason: s
     assert refused.value.reason == reason
 
 
+def test_checkpoint_when_a_log_may_extend_it_then_the_lines_are_passed_over() -> None:
+    extended = Checkpoint.from_text(f"{TEXT}extension\nand more\n", may_be_extended=True)
+    assert extended == Checkpoint.from_text(TEXT) == Checkpoint.from_text(TEXT, may_be_extended=True)
+
+
+@pytest.mark.parametrize("more", ["\n", "extension", "extension\n\n", "\nextension\n"])
+def test_checkpoint_when_an_extension_is_empty_or_cut_off_then_refused(more: str) -> None:
+    with pytest.raises(CheckpointError, match="LINES"):
+        Checkpoint.from_text(TEXT + more, may_be_extended=True)
+
+
 def test_cosignature_when_made_then_it_opens_and_bears_its_time() -> None:
     line = WITNESS.cosign(TEXT, 1679315147)
     note = Note(TEXT, (line,))

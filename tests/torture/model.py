@@ -14,7 +14,6 @@ from gateway.domain.subscription import Subscriber
 from optout.kit.number import PhoneNumber, hint_carrier
 
 DAY_MS = 86_400_000
-NOT_THEIRS = {"NOT_SERVED", "NUMBER_FROZEN", "CLAIM_CONTESTED"}
 Wishes = frozenset[str]
 
 
@@ -72,12 +71,16 @@ def _drop_aside(holder: Holder, payload: dict[str, Any], time_ms: int) -> Holder
     return replace(holder, aside=None)
 
 
+def _end_question(holder: Holder, payload: dict[str, Any], time_ms: int) -> Holder:
+    return replace(holder, pending=None)
+
+
 def _instruct(holder: Holder, payload: dict[str, Any], time_ms: int) -> Holder:
     verdict, instruction = payload["verdict"], payload["instruction"]
-    if verdict.get("reason") in NOT_THEIRS:
+    ((action, body),) = instruction["action"].items()
+    if verdict["disposition"] == "refused" or action == "query":
         return holder
     holder = replace(holder, carrier=instruction["carrier"])
-    ((action, body),) = instruction["action"].items()
     changed = verdict["disposition"] in {"done", "needs_confirmation"}
     if changed and holder.aside is not None and holder.aside_until_ms <= time_ms:
         holder = replace(holder, aside=None)
@@ -113,4 +116,9 @@ def _live(holder: Holder, payload: dict[str, Any], time_ms: int) -> Holder:
             return holder
 
 
-_STEPS = {"instruction": _instruct, "number_event": _live, "aside_dropped": _drop_aside}
+_STEPS = {
+    "instruction": _instruct,
+    "number_event": _live,
+    "aside_dropped": _drop_aside,
+    "question_ended": _end_question,
+}

@@ -53,7 +53,7 @@ async def play(folder: Path, seed: int, rounds: int) -> Played:
         async def look() -> list[int]:
             return [len(await read_phone(subscriber)) for subscriber in everybody]
 
-        await until_still(look)
+        await until_still(stage, look)
         for subscriber in everybody:
             phones[subscriber.number] = await read_phone(subscriber)
         await check_systems(stage)
@@ -115,13 +115,13 @@ def count_first(heard: list[Heard], entries: list[Told]) -> Counter[str]:
     return Counter(channel for _, channel in rounds.values())
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 async def test_channels_when_they_race_for_one_subscriber_then_the_log_explains_what_all_heard(tmp_path: Path) -> None:
     await play(tmp_path, SEED, 10)
 
 
 @pytest.mark.torture
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 async def test_channels_when_they_race_200_rounds_then_the_log_explains_what_all_heard(tmp_path: Path) -> None:
     played = await play(tmp_path, SEED, 200)
     assert set(played.first) == {"sms", "hotline", "hall", "app"}

@@ -81,7 +81,7 @@ async def test_lives_when_commits_fail_with_two_bits_then_the_log_explains_the_s
 
 
 @pytest.mark.torture
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("engine", ["memory", "sqlite"])
 @pytest.mark.parametrize("course", range(10))
 async def test_many_lives_when_commits_fail_with_two_bits_then_the_log_explains_the_state(engine, course, tmp_path):

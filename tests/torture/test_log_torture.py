@@ -95,7 +95,7 @@ def test_log_when_killed_a_few_times_then_no_size_has_two_notes_and_nothing_is_m
 
 
 @pytest.mark.torture
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("life", range(4))
 def test_log_when_killed_before_many_steps_then_no_size_has_two_notes_and_nothing_is_missing(
     tmp_path: Path, life: int
@@ -104,7 +104,7 @@ def test_log_when_killed_before_many_steps_then_no_size_has_two_notes_and_nothin
 
 
 @pytest.mark.torture
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_log_when_killed_before_each_step_in_turn_then_no_size_has_two_notes_and_nothing_is_missing(
     tmp_path: Path,
 ) -> None:

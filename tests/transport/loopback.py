@@ -44,7 +44,7 @@ class Notes:
 
     async def wait_for(self, kind: type, count: int = 1) -> list[Any]:
         """Return the events of a kind once there are `count`."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while len(found := [event for event in self.events if isinstance(event, kind)]) < count:
                 self._changed.clear()
                 await self._changed.wait()
@@ -95,7 +95,7 @@ def make_client(
     )
 
 
-async def until(condition: Callable[[], object], timeout_s: float = 5) -> None:
+async def until(condition: Callable[[], object], timeout_s: float = 30) -> None:
     async with asyncio.timeout(timeout_s):
         while not condition():
             await asyncio.sleep(0.002)

@@ -50,7 +50,7 @@ async def test_client_when_the_smg_ends_an_idle_link_then_comes_back_and_nobody_
         await until(lambda: server.connections)
         [connection] = [peer for peer in server.connections if not peer.session.closed]
         if gently:
-            await connection.drain(1)
+            await connection.drain(30)
         else:
             connection.abort("idle")
         await notes.wait_for(LinkClosed, round_)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from adapters.carrier.templates import Renderer
 from adapters.unicom import CARRIER
 from adapters.wire.sgip import SP_PAYS, Deliver, Report, Sequence
 from adapters.wire.text import read_text
+from optout.kit.ports import pick_port
 from optout.v1 import carrier_pb2, carrier_pb2_grpc, registry_pb2, types_pb2
 from tests.carrier.fake_gateway import FakeGateway
 from tests.carrier.far_ends import PHONE, SECRET, SP_NODE, SgipCentre, make_config
@@ -73,14 +73,8 @@ def test_submits_when_described_then_the_sp_pays() -> None:
     assert (sgip.charge_number, sgip.fee_type, sgip.fee_value, sgip.given_value) == (SP_PAYS, 1, "000000", "000000")
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 async def test_story_when_a_code_is_sent_over_sgip_then_told_how_to_open_and_nothing_is_booked(tmp_path: Path) -> None:
-    centre, gateway, port = SgipCentre(), FakeGateway(), free_port()
+    centre, gateway, port = SgipCentre(), FakeGateway(), pick_port()
     await centre.start()
     await gateway.start()
     config = make_adapter_config(tmp_path, gateway_port=gateway.port)

@@ -131,6 +131,7 @@ def test_make_when_a_field_is_not_of_its_form_then_names_it(app_id: str, token: 
         (b'"2.0"', "not_json"),
         ('{"token": "令牌"}'.encode("gbk"), "not_json"),
         (b'{"token": "a", "token": "b"}', "not_json"),
+        (b'{"token": "\\ud800"}', "not_json"),
         (b"[" * 16000, "not_json"),
         (b"9" * 5000, "not_json"),
         (b" " * 16385, "too_large"),

@@ -166,6 +166,7 @@ def test_request_when_xml_is_hostile_or_wrong_then_says_why(body: bytes, reason:
         (JSON.replace(b'["loan"]', b'[["loan"]]'), "unexpected_value"),
         (JSON.replace(b'["loan"]', b'["lo\\u0000an"]'), "text_not_xml"),
         (JSON.replace(b'["loan"]', b'["lo\\ud800an"]'), "text_not_xml"),
+        (JSON.replace(b'"ActionCode"', b'"\\ud800":"1","ActionCode"'), "text_not_xml"),
         (JSON.replace(b'"loan"', b'"\xb4\xfb"'), "wrong_charset"),
         (b'{"ContractRoot":1,"x":1}', "unexpected_element"),
         (b'{"ContractRoot":{"TcpCont":1,"SvcCont":1}}', "unexpected_text"),

@@ -109,6 +109,8 @@ def test_wanted_when_a_field_is_missing_then_refused(name: str) -> None:
         (b"", "not_json"),
         (b"\xff\xfe", "not_json"),
         (b"[]", "not_json"),
+        (b'{"number": "10086", "number": "10010"}', "not_json"),
+        ('{"number": "10086"}'.encode("utf-16"), "not_json"),
         (b"[" * 100_000, "not_json"),
         (b" " * (MAX_BODY_BYTES + 1), "too_large"),
     ],

@@ -93,6 +93,7 @@ def test_sequence_when_turned_into_a_number_then_keeps_value_and_order(one: Sequ
 def test_decode_sgip_when_the_header_is_wrong_then_gives_a_reason() -> None:
     assert reason_of(SUBMIT[:19]) == "truncated_header"
     assert reason_of(SUBMIT[:-1]) == "length_mismatch"
+    assert reason_of(framed(SUBMIT + bytes(sgip.MAX_FRAME_BYTES))) == "length_out_of_bounds"
     with pytest.raises(FramingError):
         Framer(sgip.HEADER_BYTES, sgip.MIN_FRAME_BYTES, sgip.MAX_FRAME_BYTES).feed(b"\0\0\0\x13")
 
@@ -230,7 +231,7 @@ def documented_fields() -> dict[str, list[str]]:
 
 
 CONTENT_KEYS = {"udh", "udh_damaged", "text", "text_damaged", "data"}
-HEADER_KEYS = {"command", "command_id", "sequence", "total_length"}
+HEADER_KEYS = {"command", "command_id", "sequence", "total_length", "version"}
 
 
 @given(packets())

@@ -87,6 +87,7 @@ def test_frames_smgp_when_the_stream_is_cut_anyhow_then_the_same(pdus: list[smgp
 def test_decode_smgp_when_the_header_is_wrong_then_gives_a_reason() -> None:
     assert reason_of(SUBMIT[:11]) == "truncated_header"
     assert reason_of(SUBMIT[:-1]) == "length_mismatch"
+    assert reason_of(framed(DELIVER + bytes(smgp.MAX_FRAME_BYTES))) == "length_out_of_bounds"
 
 
 def test_decode_smgp_when_cut_before_its_parameters_then_gives_a_reason() -> None:

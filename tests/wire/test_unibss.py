@@ -122,6 +122,8 @@ def test_token_when_the_time_is_not_of_now_then_is_stale(off_ms: int) -> None:
         (BODY.replace(b'"OPR_CODE":"11"', b'"OPR_CODE":"01"'), "field_of_another_verb"),
         (BODY + b" " * 70_000, "too_large"),
         (BODY.decode().encode("utf-16"), "wrong_charset"),
+        (BODY.replace(b'"TOKEN":', b'"\\ud83d":"1","TOKEN":'), "text_not_xml"),
+        (BODY.replace(b'"TOKEN":', b'"MORE":"\\ud83d","TOKEN":'), "text_not_xml"),
     ],
 )
 def test_request_when_hostile_or_wrong_then_says_why(body: bytes, reason: str) -> None:

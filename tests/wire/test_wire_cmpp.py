@@ -87,6 +87,14 @@ def test_decode_when_length_field_disagrees_then_length_mismatch(total: int) -> 
     assert reason_of(total.to_bytes(4, "big") + SUBMIT_20[4:]) == "length_mismatch"
 
 
+@pytest.mark.parametrize("command", [Command.DELIVER, Command.FWD])
+def test_decode_when_frame_is_longer_than_any_link_takes_then_length_out_of_bounds(command: Command) -> None:
+    header = bytes(4) + command.to_bytes(4, "big") + bytes(4)
+    assert reason_of(reframed(header + bytes(cmpp.MAX_FRAME_BYTES - 11))) == "length_out_of_bounds"
+    longest = cmpp.decode(reframed(bytes(4) + Command.FWD.to_bytes(4, "big") + bytes(cmpp.MAX_FRAME_BYTES - 8)))
+    assert isinstance(longest, cmpp.Unknown)
+
+
 @pytest.mark.parametrize("frame", [SUBMIT_20, SUBMIT_30, DELIVER_20, DELIVER_30])
 @pytest.mark.parametrize("version", [None, *Version])
 def test_decode_when_bytes_follow_the_last_field_then_trailing_bytes(frame: bytes, version: Version | None) -> None:

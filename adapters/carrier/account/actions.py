@@ -7,16 +7,22 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from adapters.carrier.account.instructions import SetAction
-from optout.kit.number import NumberError, parse_number
+from optout.kit.number import NumberError, parse_number, parse_subscriber
 from optout.v1 import types_pb2
 from optout.v1.types_pb2 import Instruction
 
 _CLOCK = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])", re.ASCII)
 _MAX_VALUES: Final = 100
+UNDERSTOOD: Final = "understood"
+"""What a wish to be erased says of the warning before it."""
 
 
 class ActionError(ValueError):
-    """A setting cannot be taken: `bad_number`, `bad_time`, `bad_value`, `unknown_action` or `consent_required`."""
+    """An action cannot be taken.
+
+    `bad_number`, `bad_time`, `bad_value`, `unknown_action`, `consent_required`, or `not_understood`: what cannot be
+    taken back was not preceded by its warning.
+    """
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -123,6 +129,63 @@ def _read_quiet_hours(values: list[str]) -> SetAction:
     return set_action
 
 
+def _read_confirm(values: list[str]) -> SetAction:
+    """Which question is answered, if it is said: `open`, `closed` or `guardian`."""
+    if not values:
+        return lambda instruction: instruction.confirm.SetInParent()
+    if values == ["guardian"]:
+        return lambda instruction: setattr(instruction.confirm, "guardian", True)
+    if values not in (["open"], ["closed"]):
+        raise ActionError("bad_value")
+    target = types_pb2.EnrolmentState.Value(f"ENROLMENT_STATE_{values[0].upper()}")
+    return lambda instruction: setattr(instruction.confirm, "target", target)
+
+
+def _read_erase(values: list[str]) -> SetAction:
+    """It cannot be taken back, so it takes two steps: the value says that the warning was read and understood."""
+    if values != [UNDERSTOOD]:
+        raise ActionError("not_understood")
+    return lambda instruction: instruction.erase.SetInParent()
+
+
+def _read_ask_guardian(values: list[str]) -> SetAction:
+    """The ward's number, and after it what is asked for: presets, or settings."""
+    ward = _read_party(values[:1])
+    scope = _choose(types_pb2.GuardianScope.items(), "GUARDIAN_SCOPE_", values[1:] or ["presets"])
+
+    def set_action(instruction: Instruction) -> None:
+        instruction.ask_guardian.ward = ward
+        instruction.ask_guardian.scope = scope  # type: ignore[assignment]
+
+    return set_action
+
+
+def _read_end_guardian(values: list[str]) -> SetAction:
+    """The other party's number; without one, all that guard the subscriber."""
+    party = _read_party(values) if values else ""
+    return lambda instruction: setattr(instruction.end_guardian, "party", party)
+
+
+def _read_act_for_ward(values: list[str]) -> SetAction:
+    """The ward's number and the preset."""
+    ward = _read_party(values[:1])
+    if len(values) != 2:
+        raise ActionError("bad_value")
+
+    def set_action(instruction: Instruction) -> None:
+        instruction.act_for_ward.ward, instruction.act_for_ward.preset = ward, values[1]
+
+    return set_action
+
+
+def _read_party(values: list[str]) -> str:
+    try:
+        (number,) = values
+        return parse_subscriber(number)
+    except ValueError:
+        raise ActionError("bad_number") from None
+
+
 def _choose(items: Sequence[tuple[str, int]], prefix: str, values: list[str]) -> int:
     known: Mapping[str, int] = {name.removeprefix(prefix).lower(): number for name, number in items}
     if not values or values[0] not in known:
@@ -145,8 +208,8 @@ _SEGMENTS: Final = {
 }
 _PLAIN: Final[dict[str, SetAction]] = {
     "cancel": lambda instruction: instruction.cancel.SetInParent(),
-    "confirm": lambda instruction: instruction.confirm.SetInParent(),
     "query": lambda instruction: instruction.query.SetInParent(),
+    "undo": lambda instruction: instruction.undo_cancel.SetInParent(),
 }
 _READERS: Final[dict[str, Callable[[list[str]], SetAction]]] = {
     "refuse": _read_categories,
@@ -160,5 +223,9 @@ _READERS: Final[dict[str, Callable[[list[str]], SetAction]]] = {
     "treatment": _read_treatment,
     "notices": _read_notices,
     "quiet_hours": _read_quiet_hours,
+    "confirm": _read_confirm,
+    "erase": _read_erase,
+    "ask_guardian": _read_ask_guardian,
+    "end_guardian": _read_end_guardian,
+    "act_for_ward": _read_act_for_ward,
 }
-ACTIONS: Final = frozenset({"open", *_PLAIN, *_READERS})

@@ -1,9 +1,9 @@
 """The carrier's own app books: a signed JSON request each (`adapters.wire.app_order`), answered with the outcome.
 
 The same serial may be sent again, freshly signed, as often as no answer is heard: it is booked once, and the first
-outcome comes again. Answers are JSON: `{"disposition", "reason", "state", "text", "confirm_by_ms"}`, or `{"reason"}`
-with 400 (malformed), 401 (not proved), 409 (replayed, or another order under a known serial), 422 (refused for good)
-or 503 (later).
+outcome comes again. Answers are JSON: `{"disposition", "reason", "state", "text", "confirm_by_ms"}`, and for somebody
+who asked to be erased `{"restrict_ms", "erase_by_ms"}` with it; or `{"reason"}` with 400 (malformed), 401 (not
+proved), 409 (replayed, or another order under a known serial), 422 (refused for good) or 503 (later).
 """
 
 from __future__ import annotations
@@ -122,6 +122,9 @@ class AppFace:
             answer["reason"] = name_reason(outcome.reason)
         if outcome.HasField("confirm_by"):
             answer["confirm_by_ms"] = read_time(outcome.confirm_by)
+        if outcome.subscription.HasField("erasure"):
+            erasure = outcome.subscription.erasure
+            answer |= {"restrict_ms": read_time(erasure.restrict_time), "erase_by_ms": read_time(erasure.erase_by)}
         return answer
 
     def _answer(self, status: int, reason: str) -> web.Response:

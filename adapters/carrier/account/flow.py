@@ -7,6 +7,7 @@ follows, scans a code        welcome; nothing
 leaves                       nothing; the binding ends, the service does not
 a menu key, a text           read as a verb, by the carrier's tables
  … nobody's words            help; nothing
+ … asks for an explanation   what cannot be taken back is explained; nothing
  … without a bound number    bind_first, with the page's link; nothing
  … open                      the notice, and a question; nothing until the user agrees (`AccountOpening.ELSEWHERE`:
                              received; the account's protection is turned on, which the registry refuses before opening)
@@ -23,7 +24,7 @@ from hashlib import sha256
 from typing import Any
 
 from adapters.carrier.base import AccountData, AccountOpening, SmsData, Verb
-from adapters.carrier.commands import Command, CommandContext, CommandTable, parse_command
+from adapters.carrier.commands import Command, CommandContext, CommandTable, Help, parse_command
 from adapters.journal.account import Binding, ConsentPrompt
 from adapters.wire.wechat import Click, Message, Scan, Subscribe, TextMessage, Unsubscribe
 from optout.kit.number import PhoneNumber
@@ -47,7 +48,7 @@ class Flow:
 
     def __init__(self, data: AccountData, page_url: str) -> None:
         self._data = data
-        self._table = CommandTable(SmsData(data.commands, data.categories))
+        self._table = CommandTable(SmsData(data.commands, data.categories, explained=data.explained))
         self._words = {"path": " → ".join(data.path), "url": page_url, "notice": data.consent.text, "name": data.name}
         self.consent_digest = sha256(data.consent.text.encode()).hexdigest()
 
@@ -63,6 +64,8 @@ class Flow:
                 return self._plan_command("click", Command(verb) if verb else None, binding, prompt)
             case TextMessage():
                 reading = parse_command(self._table, message.content, CommandContext(has_prompt=prompt is not None))
+                if isinstance(reading, Help) and reading.template in self._data.replies:
+                    return Plan("text", self._say(reading.template))
                 command = reading if isinstance(reading, Command) else None
                 return self._plan_command("text", command, binding, prompt)
             case _:
@@ -96,6 +99,7 @@ def write_work(command: Command, binding: Binding, prompt: ConsentPrompt | None)
         "verb": command.verb.value,
         "categories": list(command.categories),
         "entry": command.number or "",
+        "preset": command.preset,
         "number": binding.number,
         "proof": binding.proof,
         "notice": None if prompt is None else [prompt.notice_version, prompt.notice_digest],
@@ -103,6 +107,6 @@ def write_work(command: Command, binding: Binding, prompt: ConsentPrompt | None)
 
 
 def read_command(work: dict[str, Any]) -> Command:
-    """Read the command that `write_work` wrote down."""
+    """Read the command that `write_work` wrote down; what an older version wrote knew no presets."""
     entry = PhoneNumber(work["entry"]) if work["entry"] else None
-    return Command(Verb(work["verb"]), tuple(work["categories"]), entry)
+    return Command(Verb(work["verb"]), tuple(work["categories"]), entry, work.get("preset", ""))

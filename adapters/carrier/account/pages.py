@@ -16,13 +16,13 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
-from adapters.carrier.account.actions import ActionError, read_action
+from adapters.carrier.account.actions import UNDERSTOOD, ActionError, read_action
 from adapters.carrier.account.binding import Binder, BindingRefusedError
 from adapters.carrier.account.instructions import SetAction, Shown, Source, make_instruction, write_shown
 from adapters.carrier.account.metrics import AccountMetrics
 from adapters.carrier.account.session import COOKIE, STATE_COOKIE, STATE_LIFE_S, Session, Sessions
 from adapters.carrier.account.settings import AccountConfig
-from adapters.carrier.account.view import PageFacts, PageView
+from adapters.carrier.account.view import PageFacts, PageView, is_proved
 from adapters.carrier.account.wechat_client import WechatApiError, WechatClient
 from adapters.carrier.account.words import OutcomeWords, name_action
 from adapters.carrier.base import AccountData, AccountOpening, CarrierData
@@ -77,10 +77,11 @@ class PageParts:
 
 @dataclass(frozen=True, slots=True)
 class _Result:
-    """What was done by a form, in words."""
+    """What was done by a form, in words; or that it `warns` before it does anything."""
 
     message: str = ""
     status: int = 200
+    warns: bool = False
 
 
 class PageFace:
@@ -95,6 +96,7 @@ class PageFace:
         self._binding_forms: dict[str, Callable[[Session, Any], Awaitable[_Result]]] = {
             "bind": self._bind,
             "code": self._send_code,
+            "verify": self._verify,
             "check": self._check_code,
             "unbind": self._unbind,
         }
@@ -169,15 +171,27 @@ class PageFace:
     async def _carry_out(self, name: str, session: Session, form: Any) -> _Result:
         if name in self._binding_forms:
             return await self._binding_forms[name](session, form)
-        binding = await self._parts.book.binding(session.openid, self._parts.clock.now_ms())
-        if binding is None:
-            raise PageRefusedError("not_bound")
+        binding = await self._find_binding(session)
         if name == "open":
             return await self._open(session, binding, form)
         action, values = _read_form(name, form)
+        if name == "erase" and UNDERSTOOD not in values:
+            return self._warn(binding)
         if name == "protect":
             action, values = "refuse", list(self._parts.account.protection)
         return await self._submit(session, binding, form, read_action(action, values, self._opening))
+
+    async def _find_binding(self, session: Session) -> Binding:
+        binding = await self._parts.book.binding(session.openid, self._parts.clock.now_ms())
+        if binding is None:
+            raise PageRefusedError("not_bound")
+        return binding
+
+    def _warn(self, binding: Binding) -> _Result:
+        """Warn of what cannot be taken back; with less proof than the registry takes, say what is lacking at once."""
+        if not is_proved(binding):
+            return _Result(self._words.write_refusal("erase", "PROOF_REQUIRED"), 422)
+        return _Result(warns=True)
 
     async def _open(self, session: Session, binding: Binding, form: Any) -> _Result:
         if self._parts.account.opening is AccountOpening.ELSEWHERE:
@@ -236,6 +250,12 @@ class PageFace:
         await self._parts.binder.send_code(session.openid, str(form.get("number", "")))
         return _Result(self._view.say("done", "code_sent"))
 
+    async def _verify(self, session: Session, _: Any) -> _Result:
+        """Prove a number that is bound already once more, by a code."""
+        binding = await self._find_binding(session)
+        await self._parts.binder.send_code(session.openid, binding.number)
+        return _Result(self._view.say("done", "code_sent"))
+
     async def _check_code(self, session: Session, form: Any) -> _Result:
         await self._parts.binder.bind_by_code(session.openid, str(form.get("code", "")))
         return _Result(self._view.say("done", "bound"))
@@ -251,6 +271,7 @@ class PageFace:
             message=result.message,
             is_error=result.status != 200,
             has_login=self._parts.binder.has_login,
+            is_erasing=result.warns,
         )
         status = result.status
         try:

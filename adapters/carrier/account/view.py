@@ -9,10 +9,13 @@ from hashlib import sha256
 from importlib import resources
 from typing import Any, Final
 
+from google.protobuf.message import Message
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from adapters.carrier.account.actions import UNDERSTOOD
 from adapters.carrier.account.words import name_state
 from adapters.carrier.base import SPARE_WORD, AccountData, CarrierData
+from adapters.carrier.contract import name_value
 from adapters.carrier.notices import CHINA_TIME
 from adapters.journal.account import Binding
 from optout.kit.number import NumberError, national_form, parse_number
@@ -21,7 +24,8 @@ from optout.v1 import types_pb2
 FOLDER: Final = "pages"
 _WINDOWS: Final = 2
 _BADGES: Final = {"open": "open", "pending_open": "pending", "pending_cancel": "pending"}
-_NOTHING: Final = types_pb2.Preferences()
+_STRONG_PROOF: Final = "sms_code"
+"""What a guardian's steps and an erasure take: more than a one-tap login, which can be stolen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,8 @@ class PageFacts:
     is_known: bool = True
     """False if the state could not be asked for."""
     has_login: bool = True
+    is_erasing: bool = False
+    """True for the warning before everything is erased."""
 
 
 class PageView:
@@ -53,6 +59,7 @@ class PageView:
         )
         environment.filters["word"] = lambda code, table: self._words[table].get(code, code)
         self._template = environment.get_template("page.html")
+        environment.filters["text"] = lambda code, table: self._texts[table].get(code, "")
         self._texts: Mapping[str, Mapping[str, str]] = tomllib.loads(read_page_file("words.toml"))
         self.style = read_page_file("style.css")
         self.consent_digest = sha256(account.consent.text.encode()).hexdigest()
@@ -64,7 +71,7 @@ class PageView:
     def render(self, facts: PageFacts) -> str:
         """Write the page."""
         state = self._find_state(facts)
-        preferences = facts.subscription.preferences if facts.subscription is not None else _NOTHING
+        subscription = facts.subscription or types_pb2.Subscription()
         return self._template.render(
             account=self._account,
             words=self._words,
@@ -77,11 +84,19 @@ class PageView:
             state_word=self._words["state"].get(state, state),
             badge=_BADGES.get(state, ""),
             number="" if facts.binding is None else mask(facts.binding.number),
-            proof="" if facts.binding is None else facts.binding.proof,
-            confirm_by=_write_confirm_by(facts.subscription),
+            is_proved=is_proved(facts.binding),
+            is_registered=facts.subscription is not None,
+            is_erasing=facts.is_erasing,
+            confirm_by=_write_moment(subscription.pending, "expire_time"),
+            undo_until=_write_moment(subscription, "undo_until"),
+            restricted=_write_day(subscription.erasure, "restrict_time"),
+            erase_by=_write_day(subscription.erasure, "erase_by"),
+            guardians=[_read_guardian(one) for one in subscription.guardians],
+            wards=[{**_write_entry(one.number), "until": _write_day(one, "expire_time")} for one in subscription.wards],
             consent_digest=self.consent_digest,
-            preferences=preferences,
-            **_read_preferences(preferences),
+            understood=UNDERSTOOD,
+            preferences=subscription.preferences,
+            **_read_preferences(subscription.preferences),
         )
 
     def _find_state(self, facts: PageFacts) -> str:
@@ -111,11 +126,33 @@ def write_national(number: str) -> str:
         return number
 
 
-def _write_confirm_by(subscription: types_pb2.Subscription | None) -> str:
-    if subscription is None or not subscription.HasField("pending"):
+def is_proved(binding: Binding | None) -> bool:
+    """Whether a number is known by more than a one-tap login."""
+    return binding is not None and binding.proof == _STRONG_PROOF
+
+
+def _write_moment(message: Message, field: str) -> str:
+    if not message.HasField(field):
         return ""
-    moment = subscription.pending.expire_time.ToDatetime(tzinfo=CHINA_TIME)
+    moment = getattr(message, field).ToDatetime(tzinfo=CHINA_TIME)
     return f"{moment.month}月{moment.day}日{moment:%H:%M}"
+
+
+def _write_day(message: Message, field: str) -> str:
+    if not message.HasField(field):
+        return ""
+    day = getattr(message, field).ToDatetime(tzinfo=CHINA_TIME)
+    return f"{day.year}年{day.month}月{day.day}日"
+
+
+def _read_guardian(one: types_pb2.Guardian) -> dict[str, Any]:
+    return {
+        **_write_entry(one.number),
+        "scope": name_value(types_pb2.GuardianScope, one.scope),
+        "is_asking": one.state == types_pb2.GUARDIAN_STATE_PENDING,
+        "until": _write_day(one, "expire_time"),
+        "answer_by": _write_moment(one, "expire_time"),
+    }
 
 
 def _read_preferences(preferences: types_pb2.Preferences) -> dict[str, Any]:
@@ -130,8 +167,8 @@ def _read_preferences(preferences: types_pb2.Preferences) -> dict[str, Any]:
     ]
     empty = {"days": "", "start": "", "end": ""}
     return {
-        "reject_list": _write_entries(preferences.reject_list),
-        "allow_list": _write_entries(preferences.allow_list),
+        "reject_list": list(map(_write_entry, preferences.reject_list)),
+        "allow_list": list(map(_write_entry, preferences.allow_list)),
         "segments": segments,
         "custom": [segment.prefix for segment in preferences.refused_segments if segment.prefix],
         "treatment": _name(types_pb2.Treatment, "TREATMENT_", preferences.treatment),
@@ -141,8 +178,8 @@ def _read_preferences(preferences: types_pb2.Preferences) -> dict[str, Any]:
     }
 
 
-def _write_entries(numbers: Any) -> list[dict[str, str]]:
-    return [{"number": number, "shown": write_national(number)} for number in numbers]
+def _write_entry(number: str) -> dict[str, str]:
+    return {"number": number, "shown": write_national(number)}
 
 
 def _write_minute(minute: int) -> str:

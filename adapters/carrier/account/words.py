@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from google.protobuf.message import Message
+
 from adapters.carrier.base import AccountData, CarrierData
 from adapters.carrier.contract import name_disposition, name_reason, read_time
 from adapters.carrier.notices import CHINA_TIME
@@ -13,6 +15,7 @@ from optout.v1 import types_pb2
 
 OUTCOME = "outcome"
 UNKNOWN_STATE = ""
+_KNOWN = ("state", "confirm_by", "categories", "undo_until", "restricted", "erase_by")
 
 
 class OutcomeWords:
@@ -26,33 +29,28 @@ class OutcomeWords:
 
     def write(self, action: str, outcome: types_pb2.Outcome) -> str:
         """Say what became of a wish."""
-        confirm_by = ""
-        if outcome.HasField("confirm_by"):
-            confirm_by = _minute(read_time(outcome.confirm_by))
+        told = outcome.subscription
         return self._render(
             action,
             name_disposition(outcome.disposition),
             name_reason(outcome.reason) if outcome.reason else "",
-            name_state(outcome.subscription.state) if outcome.HasField("subscription") else UNKNOWN_STATE,
-            confirm_by,
-            ",".join(outcome.subscription.preferences.refused_categories),
+            state=name_state(told.state),
+            confirm_by=_minute(outcome, "confirm_by"),
+            categories=",".join(told.preferences.refused_categories),
+            undo_until=_minute(told, "undo_until"),
+            restricted=_minute(told.erasure, "restrict_time"),
+            erase_by=_minute(told.erasure, "erase_by"),
         )
 
     def write_refusal(self, action: str, reason: str) -> str:
         """Say that the gateway refused a wish for good, by its reason."""
-        return self._render(action, "refused", reason, UNKNOWN_STATE, "", "")
+        return self._render(action, "refused", reason)
 
-    def _render(self, action: str, disposition: str, reason: str, state: str, confirm_by: str, categories: str) -> str:
-        values = {
-            "action": action,
-            "disposition": disposition,
-            "reason": reason,
-            "state": state,
-            "confirm_by": confirm_by,
-            "categories": categories,
-            "how_to_open": self._how_to_open,
-        }
-        return self._renderer.render(OUTCOME, values)
+    def _render(self, action: str, disposition: str, reason: str, **known: str) -> str:
+        """Write the template; what is not known of the subscriber is empty."""
+        values = dict.fromkeys(_KNOWN, "") | known
+        given = {"action": action, "disposition": disposition, "reason": reason, "how_to_open": self._how_to_open}
+        return self._renderer.render(OUTCOME, values | given)
 
 
 def name_state(state: int) -> str:
@@ -66,5 +64,9 @@ def name_action(instruction: types_pb2.Instruction) -> str:
     return instruction.WhichOneof("action") or ""
 
 
-def _minute(time_ms: int) -> str:
+def _minute(message: Message, field: str) -> str:
+    """Write a time of a message as templates take it; empty if there is none."""
+    if not message.HasField(field):
+        return ""
+    time_ms = read_time(getattr(message, field))
     return f"{datetime.fromtimestamp(time_ms / 1000, UTC).astimezone(CHINA_TIME):%Y-%m-%d %H:%M}"

@@ -61,7 +61,7 @@ class PlatformControl(platform_pb2_grpc.PlatformServiceServicer):
         self, request: pb.PlatformServiceSetDelayRequest, context: Context
     ) -> pb.PlatformServiceSetDelayResponse:
         """Choose the delay."""
-        self._simulator.apply_delay_s = read_seconds(request.delay)
+        self._simulator.set_delay(read_seconds(request.delay))
         return pb.PlatformServiceSetDelayResponse()
 
     async def SetFaults(

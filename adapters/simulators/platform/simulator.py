@@ -78,6 +78,14 @@ class PlatformSimulator:
         """Set other faults; return how the old ones fared."""
         return self.deck.replace(faults)
 
+    def set_delay(self, delay_s: float) -> None:
+        """Choose how late orders take effect; those that wait begin to wait anew."""
+        self.apply_delay_s = delay_s
+        for work in self._works:
+            work.cancel()
+        for wanted in self.book.waiting():
+            self._carry_out_later(wanted)
+
     def set_volte(self, number: str, *, on: bool) -> None:
         """Switch a line's VoLTE on or off; what it holds is carried out anew, since the condition changed."""
         spelled = spell_number(number)

@@ -31,7 +31,7 @@ class Passage:
     noise: bytes = b""
     """Leaves at once, ahead of everything."""
     piece_bytes: int = 0
-    """From now on bytes leave in pieces of so many, `piece_pause_s` apart; 0 changes nothing."""
+    """What leaves next does so in pieces of so many, `piece_pause_s` apart, until nothing waits; 0 changes nothing."""
     piece_pause_s: float = 0.0
     cut: bool = False
     """Close the connection after this frame."""
@@ -222,6 +222,9 @@ class GatedSession(Generic[G]):
         size = self._piece_bytes if in_pieces else len(self._leaving)
         piece = bytes(self._leaving[:size])
         del self._leaving[:size]
+        if piece and not self._leaving:
+            # For ever in pieces, a slow machine would fall ever more behind what is sent again meanwhile.
+            self._piece_bytes = 0
         self._next_piece_at = now + self._piece_pause_s
         return piece
 

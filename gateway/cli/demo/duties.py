@@ -92,11 +92,12 @@ async def _effects(stage: Stage, say: Say) -> None:
     """China Unicom's own platform carries it out, late, and reports; the state says what is known."""
     number = "13000130001"
     place = stage.carriers["unicom"]
-    await stage.platform.SetDelay(platform_pb2.PlatformServiceSetDelayRequest(delay=Duration(seconds=1)))
+    await stage.platform.SetDelay(platform_pb2.PlatformServiceSetDelayRequest(delay=Duration(seconds=DAY_S)))
     await stage.platform.SetVolte(platform_pb2.PlatformServiceSetVolteRequest(number=number, on=False))
     await _open_by_agent(place, number)
     first = await stage.subscription(number)
     demand(_word(first) == "ACCEPTED", f"nothing was reported yet, and the state says {_word(first)}")
+    await stage.platform.SetDelay(platform_pb2.PlatformServiceSetDelayRequest(delay=Duration()))
     degraded = await _until_effect(stage, number, "DEGRADED")
     lack = next(effect.precondition for effect in degraded.effects if effect.precondition.code)
     demand(lack.code == "VOLTE_OFF", "the platform's condition did not come back")
@@ -118,8 +119,8 @@ async def _effects(stage: Stage, say: Say) -> None:
 async def _until_effect(stage: Stage, number: str, word: str) -> types_pb2.Subscription:
     return await until(
         lambda: stage.subscription(number),
-        lambda seen: bool(seen.effects) and _word(seen) == word,
-        f"the effect is {word}",
+        lambda seen: {effect.state for effect in seen.effects} == {types_pb2.EffectState.Value(f"EFFECT_STATE_{word}")},
+        f"the effect of everything asked for is {word}",
     )
 
 
@@ -189,11 +190,12 @@ async def _reassign(stage: Stage, say: Say) -> None:
     old = await stage.subscription(number)
     await _report(stage, "mobile", number_pb2.NUMBER_EVENT_KIND_CLOSED, number, days_ago=200)
     await _report(stage, "mobile", number_pb2.NUMBER_EVENT_KIND_REASSIGNED, number)
-    new = await stage.subscription(number)
+    found = await stage.find(number)
+    new = found.subscription
     demand((new.epoch, old.epoch) == (2, 1), "no new epoch began")
     demand(new.state == State.ENROLMENT_STATE_CLOSED, "the new holder has the old holder's service")
     demand(not new.preferences.refused_categories, "the new holder has the old holder's wishes")
-    verdict = await _screen(stage, number)
+    verdict = await _screen(stage, number, revision=found.revision)
     demand(verdict.verdict != screening_pb2.VERDICT_REFUSE, "the new holder's calls are refused by the old one's wish")
     _show(say, "A number is given to somebody else: a new epoch, empty", _tell(old), _tell(new))
 
@@ -286,11 +288,13 @@ async def _until_policy(stage: Stage, version: str) -> screening_pb2.ScreenRespo
     )
 
 
-async def _screen(stage: Stage, called: str, caller: str = LOAN_LINE) -> screening_pb2.ScreenResponse:
+async def _screen(
+    stage: Stage, called: str, caller: str = LOAN_LINE, revision: int = 0
+) -> screening_pb2.ScreenResponse:
     request = screening_pb2.ScreenRequest(
         caller=caller,
         called=called,
         ingress=screening_pb2.INGRESS_DOMESTIC,
         caller_trust=screening_pb2.CALLER_TRUST_VERIFIED,
     )
-    return await stage.switch.Screen(request, timeout=PATIENCE_S)
+    return await stage.screen(request, revision)

@@ -12,9 +12,10 @@ from pathlib import Path
 
 from gateway.cli.certs import DEFAULT_PARTIES
 from gateway.cli.demo.carriers import CARRIERS, DemoCarrier
-from gateway.cli.demo.layout import SP_ID, pick_port
+from gateway.cli.demo.layout import SP_ID
 from gateway.store.secret_files import make_secrets
 from optout.kit.certificates import make_development_ca
+from optout.kit.ports import pick_port
 
 CRM_SOURCE = "CRM1"
 WECHAT_APP = "wx2c2769f8efd9abc2"

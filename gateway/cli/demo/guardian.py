@@ -133,11 +133,20 @@ async def _revoke(stage: Stage, say: Say) -> None:
         [f"10086 ▸ {SON}", f"  {told}", f"{SON} ▸ 10086  JHSZ{MOTHER}", f"  {refused}"],
         [f"{MOTHER} ▸ 10001  QXJH", f"  {ended}"],
     )
-    for place, number in ((mobile, SON), (telecom, MOTHER)):
-        taken = smsc_pb2.SmscFilter(event=smsc_pb2.SMSC_EVENT_MO_ACKNOWLEDGED, number=number)
-        seen = await place.smsc.ListHistory(smsc_pb2.SmscServiceListHistoryRequest(filter=taken))
-        wanted = 4 if number == SON else 2
-        demand(len(seen.entries) == wanted, f"{len(seen.entries)} texts reached {place.carrier.id}, not {wanted}")
+    for place, number, texts in ((mobile, SON, 4), (telecom, MOTHER, 2)):
+        await _until_taken(place, number, texts)
+
+
+async def _until_taken(place: CarrierStage, number: str, texts: int) -> None:
+    """Wait until so many texts of a phone are acknowledged, and no more: an answer may arrive before that."""
+    taken = smsc_pb2.SmscFilter(event=smsc_pb2.SMSC_EVENT_MO_ACKNOWLEDGED, number=number)
+    request = smsc_pb2.SmscServiceListHistoryRequest(filter=taken)
+    seen = await until(
+        lambda: place.smsc.ListHistory(request, timeout=PATIENCE_S),
+        lambda seen: len(seen.entries) >= texts,
+        f"{texts} texts reached {place.carrier.id}",
+    )
+    demand(len(seen.entries) == texts, f"{len(seen.entries)} texts reached {place.carrier.id}, not {texts}")
 
 
 async def _read(stage: Stage, carrier: str) -> types_pb2.Subscription:

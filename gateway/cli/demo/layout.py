@@ -7,38 +7,16 @@ What is laid out is what the commands read: ``optout serve --config FOLDER/gatew
 from __future__ import annotations
 
 import os
-import random
-import socket
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from gateway.cli.certs import DEFAULT_PARTIES
 from gateway.store.secret_files import make_secrets
 from optout.kit.certificates import make_development_ca
+from optout.kit.ports import pick_port
 
 SP_ID = "901234"
 SERVICE_CODE = "10086"
-
-
-_PORTS = range(15_000, 32_000)
-_given: set[int] = set()
-
-
-def pick_port() -> int:
-    """A port that was free a moment ago, never the same one twice: each process is told where the others will listen.
-
-    It lies below the ports that systems hand out by themselves, so that no connection takes it meanwhile.
-    """
-    while True:
-        port = random.choice(_PORTS)  # noqa: S311
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        if port not in _given:
-            _given.add(port)
-            return port
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,14 +44,22 @@ from optout.sim.v1 import (
     wechat_pb2,
     wechat_pb2_grpc,
 )
-from optout.v1 import number_pb2_grpc, policy_pb2_grpc, registry_pb2, registry_pb2_grpc, screening_pb2_grpc, types_pb2
+from optout.v1 import (
+    number_pb2_grpc,
+    policy_pb2_grpc,
+    registry_pb2,
+    registry_pb2_grpc,
+    screening_pb2,
+    screening_pb2_grpc,
+    types_pb2,
+)
 
 GATEWAY = Identity(Role.GATEWAY, "gateway")
 INSTITUTE = Identity(Role.INSTITUTE, "institute")
 SWITCH = Identity(Role.SCREENER, "switch")
 OPERATORS = (Identity(Role.OPERATOR, "operator-a"), Identity(Role.OPERATOR, "operator-b"))
 
-PATIENCE_S = 15.0
+PATIENCE_S = 60.0
 LOOK_EVERY_S = 0.05
 
 T = TypeVar("T")
@@ -173,6 +181,14 @@ class Stage:
         """The subscription of a number."""
         return (await self.find(number)).subscription
 
+    async def screen(self, request: screening_pb2.ScreenRequest, revision: int = 0) -> screening_pb2.ScreenResponse:
+        """The switch's answer about a call, found at a revision or a later one: screening follows the log."""
+        return await until(
+            lambda: self.switch.Screen(request, timeout=PATIENCE_S),
+            lambda seen: seen.revision >= revision,
+            f"screening has come to revision {revision}",
+        )
+
     async def bind(self, place: CarrierStage, user: str, number: str, *fields: tuple[str, str]) -> Page:
         """Bind a number to a user of an account by one-tap login, on the settings page."""
         request = login_pb2.LoginServiceIssueTokenRequest(
@@ -218,7 +234,7 @@ async def open_stage(folder: Path) -> AsyncIterator[Stage]:
 
 
 async def _start_processes(folder: Path, tasks: asyncio.TaskGroup, stop: asyncio.Event) -> None:
-    await _begin(tasks, partial(run_gateway, load(GatewayConfig, file=folder / "gateway.toml"), stop=stop))
+    """The gateway comes last, and so reaches every carrier at once; it would look again for a late one, but later."""
     await _begin(tasks, partial(run_login, load(LoginSimConfig, file=folder / "login.toml"), stop=stop))
     await _begin(tasks, partial(run_platform, load(PlatformConfig, file=folder / "platform.toml"), stop=stop))
     for name in (carrier.id for carrier in CARRIERS):
@@ -227,6 +243,7 @@ async def _start_processes(folder: Path, tasks: asyncio.TaskGroup, stop: asyncio
         await _begin(tasks, partial(run_wechat, load(WechatConfig, file=folder / f"wechat-{name}.toml"), stop=stop))
         config = load(AdapterConfig, file=folder / f"adapter-{name}.toml")
         await _begin(tasks, partial(run_adapter, find_carrier(name), config, clock=SystemClock(), stop=stop))
+    await _begin(tasks, partial(run_gateway, load(GatewayConfig, file=folder / "gateway.toml"), stop=stop))
 
 
 @asynccontextmanager

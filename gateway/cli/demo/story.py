@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from gateway.cli.demo.carriers import MOBILE
-from gateway.cli.demo.stage import PATIENCE_S, Stage, demand
+from gateway.cli.demo.stage import Stage, demand
 from gateway.cli.paper import table, two_columns
 from optout.kit.number import PhoneNumber, mask
 from optout.sim.v1 import smsc_pb2
@@ -151,8 +151,9 @@ async def _order_by_agent(stage: Stage, number: str, **choice: str) -> None:
 
 async def _show_verdicts(stage: Stage, say: Callable[[str], None]) -> None:
     rows = []
+    booked = (await stage.find(WITH_CHALLENGE)).revision
     for call in CALLS:
-        answer = await _screen(stage, call)
+        answer = await _screen(stage, call, booked)
         verdict = screening_pb2.Verdict.Name(answer.verdict).removeprefix("VERDICT_")
         rule = screening_pb2.DecidingRule.Name(answer.rule).removeprefix("DECIDING_RULE_")
         demand((verdict, rule) == (call.verdict, call.rule), f"{call.title}: {verdict} by {rule}")
@@ -164,14 +165,14 @@ async def _show_verdicts(stage: Stage, say: Callable[[str], None]) -> None:
     say(f"policy {answer.policy_version}, revision {answer.revision}\n")
 
 
-async def _screen(stage: Stage, call: Call) -> screening_pb2.ScreenResponse:
+async def _screen(stage: Stage, call: Call, revision: int = 0) -> screening_pb2.ScreenResponse:
     request = screening_pb2.ScreenRequest(
         caller=call.caller,
         called=call.called,
         ingress=call.ingress,
         caller_trust=screening_pb2.CALLER_TRUST_VERIFIED,
     )
-    return await stage.switch.Screen(request, timeout=PATIENCE_S)
+    return await stage.screen(request, revision)
 
 
 def _shown(number: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from gateway.domain.capability_codec import read_capabilities, write_capabilities
 from gateway.domain.effects import EffectState
-from gateway.domain.enrolment import drop_aside
+from gateway.domain.enrolment import drop_aside, end_question
 from gateway.domain.knowledge import hear, lapse, list_news
 from gateway.domain.preferences import Medium
 from gateway.service.judge.case import Case, Ruling, WrongError
@@ -52,6 +52,16 @@ def judge_aside(case: Case) -> Iterator[Ruling]:
     after = drop_aside(leg, case.time_ms)
     if after is leg:
         raise WrongError("nothing lies aside whose time is over")
+    yield Ruling({"medium": medium.value}, state.with_leg(medium, after))
+
+
+def judge_question(case: Case) -> Iterator[Ruling]:
+    """A question that nobody answered, over with its time."""
+    medium, state = Medium(case.payload["medium"]), case.subject
+    leg = state.leg(medium)
+    after = end_question(leg, case.time_ms)
+    if after is leg:
+        raise WrongError("no question is open whose time is over")
     yield Ruling({"medium": medium.value}, state.with_leg(medium, after))
 
 

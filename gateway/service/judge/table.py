@@ -20,6 +20,7 @@ from gateway.service.judge.network import (
     judge_capabilities,
     judge_lapsed,
     judge_overdue_switch_off,
+    judge_question,
 )
 from gateway.service.judge.orders import (
     heed_event,
@@ -46,6 +47,7 @@ KINDS: dict[str, Kind] = {
     "applied": Kind(judge_applied, by_number=True),
     "lapsed": Kind(judge_lapsed),
     "aside_dropped": Kind(judge_aside, by_number=True),
+    "question_ended": Kind(judge_question, by_number=True),
     "switch_off_overdue": Kind(judge_overdue_switch_off, by_number=True),
     "erasure_unconfirmed": Kind(judge_unconfirmed, by_number=True),
     "retention": Kind(judge_retention, About.NOBODY),

@@ -27,8 +27,9 @@ if _version_not_supported:
 
 class NumberServiceStub(object):
     """The life of numbers. A prefix is only a hint: without an event, an order that a carrier sends for a number over its
-    own link is a provisional claim, accepted and logged, and shown to the prefix's carrier, who may contest it. Against
-    an event an order is refused with NOT_SERVED.
+    own link is a provisional claim, accepted and logged, and shown to the prefix's carrier, who may contest it. An order
+    that is refused for another reason claims nothing, nor does a query. Against an event an order is refused with
+    NOT_SERVED.
 
     Who may call: a carrier, about numbers it gains or loses; the operator, with the national baseline.
     """
@@ -58,8 +59,9 @@ class NumberServiceStub(object):
 
 class NumberServiceServicer(object):
     """The life of numbers. A prefix is only a hint: without an event, an order that a carrier sends for a number over its
-    own link is a provisional claim, accepted and logged, and shown to the prefix's carrier, who may contest it. Against
-    an event an order is refused with NOT_SERVED.
+    own link is a provisional claim, accepted and logged, and shown to the prefix's carrier, who may contest it. An order
+    that is refused for another reason claims nothing, nor does a query. Against an event an order is refused with
+    NOT_SERVED.
 
     Who may call: a carrier, about numbers it gains or loses; the operator, with the national baseline.
     """
@@ -115,8 +117,9 @@ def add_NumberServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class NumberService(object):
     """The life of numbers. A prefix is only a hint: without an event, an order that a carrier sends for a number over its
-    own link is a provisional claim, accepted and logged, and shown to the prefix's carrier, who may contest it. Against
-    an event an order is refused with NOT_SERVED.
+    own link is a provisional claim, accepted and logged, and shown to the prefix's carrier, who may contest it. An order
+    that is refused for another reason claims nothing, nor does a query. Against an event an order is refused with
+    NOT_SERVED.
 
     Who may call: a carrier, about numbers it gains or loses; the operator, with the national baseline.
     """

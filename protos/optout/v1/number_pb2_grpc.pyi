@@ -28,8 +28,9 @@ GRPC_VERSION: str
 
 class NumberServiceStub:
     """The life of numbers. A prefix is only a hint: without an event, an order that a carrier sends for a number over its
-    own link is a provisional claim, accepted and logged, and shown to the prefix's carrier, who may contest it. Against
-    an event an order is refused with NOT_SERVED.
+    own link is a provisional claim, accepted and logged, and shown to the prefix's carrier, who may contest it. An order
+    that is refused for another reason claims nothing, nor does a query. Against an event an order is refused with
+    NOT_SERVED.
 
     Who may call: a carrier, about numbers it gains or loses; the operator, with the national baseline.
     """
@@ -52,8 +53,9 @@ class NumberServiceStub:
 @_typing.type_check_only
 class NumberServiceAsyncStub(NumberServiceStub):
     """The life of numbers. A prefix is only a hint: without an event, an order that a carrier sends for a number over its
-    own link is a provisional claim, accepted and logged, and shown to the prefix's carrier, who may contest it. Against
-    an event an order is refused with NOT_SERVED.
+    own link is a provisional claim, accepted and logged, and shown to the prefix's carrier, who may contest it. An order
+    that is refused for another reason claims nothing, nor does a query. Against an event an order is refused with
+    NOT_SERVED.
 
     Who may call: a carrier, about numbers it gains or loses; the operator, with the national baseline.
     """
@@ -72,8 +74,9 @@ class NumberServiceAsyncStub(NumberServiceStub):
 
 class NumberServiceServicer(metaclass=_abc_1.ABCMeta):
     """The life of numbers. A prefix is only a hint: without an event, an order that a carrier sends for a number over its
-    own link is a provisional claim, accepted and logged, and shown to the prefix's carrier, who may contest it. Against
-    an event an order is refused with NOT_SERVED.
+    own link is a provisional claim, accepted and logged, and shown to the prefix's carrier, who may contest it. An order
+    that is refused for another reason claims nothing, nor does a query. Against an event an order is refused with
+    NOT_SERVED.
 
     Who may call: a carrier, about numbers it gains or loses; the operator, with the national baseline.
     """

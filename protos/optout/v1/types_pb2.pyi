@@ -610,11 +610,15 @@ class Evidence(_message.Message):
     original_digest: _builtins.bytes
     """Optional. SHA-256 of the raw original (PDU, envelope, callback) as the carrier received it; 32 bytes or empty."""
     notice_version: _builtins.str
-    """Optional. Version of the notice shown to the subscriber, at most 64 characters; example "2026-05"."""
+    """Optional. Version of the notice shown to the subscriber, at most 64 characters; example "2026-05". Required to open
+    where no second word will be asked, else PROOF_REQUIRED; of a text that opens, that of the terms published with it.
+    """
     notice_digest: _builtins.bytes
     """Optional. SHA-256 of that notice's exact text; 32 bytes or empty."""
     separate_consent: Global___Consent.ValueType
-    """Optional. Whether separate consent was asked for and given."""
+    """Optional. Whether separate consent was asked for and given. To open where no second word will be asked it must be
+    GIVEN over HOTLINE, HALL and APP, and WITHHELD opens nothing on any channel, else PROOF_REQUIRED.
+    """
     @_builtins.property
     def recipients(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Optional. Recipients of data named in the notice, at most 32 of 128 characters; example "China Telecom"."""
@@ -1427,6 +1431,34 @@ class Guardian(_message.Message):
 Global___Guardian: _TypeAlias = Guardian  # noqa: Y015
 
 @_typing.final
+class Ward(_message.Message):
+    """Somebody for whom the subscriber acts, or asked to act. Whether that one agreed stands at the ward alone."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUMBER_FIELD_NUMBER: _builtins.int
+    EXPIRE_TIME_FIELD_NUMBER: _builtins.int
+    number: _builtins.str
+    """Output only. The ward's number."""
+    @_builtins.property
+    def expire_time(self) -> _timestamp_pb2.Timestamp:
+        """Output only. When it ends, or while the ward was only asked, until when the ward may agree."""
+
+    def __init__(
+        self,
+        *,
+        number: _builtins.str = ...,
+        expire_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["expire_time", b"expire_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["expire_time", b"expire_time", "number", b"number"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Ward: _TypeAlias = Ward  # noqa: Y015
+
+@_typing.final
 class Erasure(_message.Message):
     """The two stages of an erasure."""
 
@@ -1621,6 +1653,7 @@ class Subscription(_message.Message):
     ERASURE_FIELD_NUMBER: _builtins.int
     FROZEN_UNTIL_FIELD_NUMBER: _builtins.int
     CONTESTED_FIELD_NUMBER: _builtins.int
+    WARDS_FIELD_NUMBER: _builtins.int
     number: _builtins.str
     """Output only. The subscriber's number."""
     epoch: _builtins.int
@@ -1679,6 +1712,10 @@ class Subscription(_message.Message):
     def frozen_until(self) -> _timestamp_pb2.Timestamp:
         """Output only. Set while the number is closed: it is given to nobody before this instant."""
 
+    @_builtins.property
+    def wards(self) -> _containers.RepeatedCompositeFieldContainer[Global___Ward]:
+        """Output only. For whom this subscriber acts, or asked to act. Shown to the subscriber's own carrier alone."""
+
     def __init__(
         self,
         *,
@@ -1701,10 +1738,11 @@ class Subscription(_message.Message):
         erasure: Global___Erasure | None = ...,
         frozen_until: _timestamp_pb2.Timestamp | None = ...,
         contested: _builtins.bool = ...,
+        wards: _abc.Iterable[Global___Ward] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["change_time", b"change_time", "erasure", b"erasure", "frozen_until", b"frozen_until", "open_time", b"open_time", "pending", b"pending", "preferences", b"preferences", "undo_until", b"undo_until"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["basis", b"basis", "carrier", b"carrier", "change_time", b"change_time", "contested", b"contested", "effects", b"effects", "epoch", b"epoch", "erasure", b"erasure", "frozen_until", b"frozen_until", "guardians", b"guardians", "medium", b"medium", "not_yet_off", b"not_yet_off", "number", b"number", "open_time", b"open_time", "pending", b"pending", "preferences", b"preferences", "revision", b"revision", "state", b"state", "undo_until", b"undo_until", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["basis", b"basis", "carrier", b"carrier", "change_time", b"change_time", "contested", b"contested", "effects", b"effects", "epoch", b"epoch", "erasure", b"erasure", "frozen_until", b"frozen_until", "guardians", b"guardians", "medium", b"medium", "not_yet_off", b"not_yet_off", "number", b"number", "open_time", b"open_time", "pending", b"pending", "preferences", b"preferences", "revision", b"revision", "state", b"state", "undo_until", b"undo_until", "version", b"version", "wards", b"wards"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -107,7 +107,7 @@ class PlatformServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def SetDelay(self, request, context):
-        """Chooses how late orders take effect from now on.
+        """Chooses how late orders take effect; those that wait begin to wait anew.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

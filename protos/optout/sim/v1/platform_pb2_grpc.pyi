@@ -42,7 +42,7 @@ class PlatformServiceStub:
     SetVolte: _grpc.UnaryUnaryMultiCallable[_platform_pb2.PlatformServiceSetVolteRequest, _platform_pb2.PlatformServiceSetVolteResponse]
     """Switches a line's VoLTE on or off. Without it the platform carries out in part, and says what is lacking."""
     SetDelay: _grpc.UnaryUnaryMultiCallable[_platform_pb2.PlatformServiceSetDelayRequest, _platform_pb2.PlatformServiceSetDelayResponse]
-    """Chooses how late orders take effect from now on."""
+    """Chooses how late orders take effect; those that wait begin to wait anew."""
     SetFaults: _grpc.UnaryUnaryMultiCallable[_platform_pb2.PlatformServiceSetFaultsRequest, _platform_pb2.PlatformServiceSetFaultsResponse]
     """Replaces the faults; none switches them all off."""
     GetHeld: _grpc.UnaryUnaryMultiCallable[_platform_pb2.PlatformServiceGetHeldRequest, _platform_pb2.PlatformServiceGetHeldResponse]
@@ -70,7 +70,7 @@ class PlatformServiceAsyncStub(PlatformServiceStub):
     SetVolte: _aio.UnaryUnaryMultiCallable[_platform_pb2.PlatformServiceSetVolteRequest, _platform_pb2.PlatformServiceSetVolteResponse]  # type: ignore[assignment]
     """Switches a line's VoLTE on or off. Without it the platform carries out in part, and says what is lacking."""
     SetDelay: _aio.UnaryUnaryMultiCallable[_platform_pb2.PlatformServiceSetDelayRequest, _platform_pb2.PlatformServiceSetDelayResponse]  # type: ignore[assignment]
-    """Chooses how late orders take effect from now on."""
+    """Chooses how late orders take effect; those that wait begin to wait anew."""
     SetFaults: _aio.UnaryUnaryMultiCallable[_platform_pb2.PlatformServiceSetFaultsRequest, _platform_pb2.PlatformServiceSetFaultsResponse]  # type: ignore[assignment]
     """Replaces the faults; none switches them all off."""
     GetHeld: _aio.UnaryUnaryMultiCallable[_platform_pb2.PlatformServiceGetHeldRequest, _platform_pb2.PlatformServiceGetHeldResponse]  # type: ignore[assignment]
@@ -113,7 +113,7 @@ class PlatformServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _platform_pb2.PlatformServiceSetDelayRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_platform_pb2.PlatformServiceSetDelayResponse, _abc.Awaitable[_platform_pb2.PlatformServiceSetDelayResponse]]:
-        """Chooses how late orders take effect from now on."""
+        """Chooses how late orders take effect; those that wait begin to wait anew."""
 
     @_abc_1.abstractmethod
     def SetFaults(

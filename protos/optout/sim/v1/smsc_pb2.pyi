@@ -793,7 +793,7 @@ class SmscFault(_message.Message):
     garbage: _builtins.bytes
     """Optional. Sends these bytes first; at most 4096."""
     dribble_bytes: _builtins.int
-    """Optional. From now on this connection's bytes leave in pieces of so many; 0 leaves them whole."""
+    """Optional. What leaves next on this connection does so in pieces of so many, until nothing waits; 0 leaves it whole."""
     answered_command: _builtins.int
     """Optional. CONNECT, SUBMIT, ACTIVE_TEST and TERMINATE: answer with this command, under the request's number and
     without a body; example 8, an active test answered with an active test, as seen in real networks. 0 does not.
