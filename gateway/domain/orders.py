@@ -98,7 +98,7 @@ def _expect(item: ItemOutcome, leg: Leg, capabilities: Capabilities | None, by_m
     precondition = _find_precondition(leg, item)
     if capabilities is not None and item.disposition is Disposition.DONE:
         expected = capabilities.expect(item.item)
-        return replace(item, precondition=precondition, expected=expected, effective_by_ms=by_ms)
+        return ItemOutcome(item.item, item.disposition, item.reason, item.switched_on, expected, by_ms, precondition)
     return item if precondition == item.precondition else replace(item, precondition=precondition)
 
 
