@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
+from optout.kit.config import require_positive
+
 
 class Engine(Enum):
     """Where the registry is kept."""
@@ -36,6 +38,9 @@ class GrpcConfig:
     insecure_dev: bool = False
     drain_s: float = 10.0
 
+    def __post_init__(self) -> None:
+        require_positive(self, "drain_s")
+
 
 @dataclass(frozen=True, slots=True)
 class HttpConfig:
@@ -59,6 +64,9 @@ class StoreConfig:
     key_backups: Path | None = None
     key_backup_days: int = 30
     outbox_days: int = 30
+
+    def __post_init__(self) -> None:
+        require_positive(self, "key_backup_days", "outbox_days")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +94,9 @@ class TlogConfig:
     epoch_s: float = 60.0
     epoch_entries: int = 10_000
     map_bits: int = 18
+
+    def __post_init__(self) -> None:
+        require_positive(self, "witness_timeout_s", "checkpoint_s", "idle_s", "epoch_s", "epoch_entries")
 
 
 @dataclass(frozen=True, slots=True)

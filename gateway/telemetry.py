@@ -13,6 +13,8 @@ optout_delivery_reports_total     carrier, state                      reports ab
 optout_number_events_total        party, kind, reason                 number events recorded, conflicts too
 optout_switch_offs_overdue_total  carrier                             alarms that a carrier lost a number and did not
                                                                       report in time that it switched it off
+optout_erasures_unconfirmed_total carrier                             alarms that a carrier did not report in time
+                                                                      that it erased what it holds
 optout_reported_effects_total     carrier, effect                     items of reports about effects taken in
 optout_effects_overdue_total      carrier                             items not reported in time: an alarm
 optout_screenings_total           verdict, rule                       screening answers
@@ -28,6 +30,8 @@ optout_log_published_size                                             entries un
 optout_log_checkpoint_age_seconds                                     how long ago that was signed
 optout_log_alarms                 alarm                               1 for each reason why nothing may be written
 optout_log_witness_conflicts      witness, alarm                      times that a witness disagreed since the start
+optout_housekeeping_failures                                          rounds in a row in which retention was not
+                                                                      enforced or keys not copied: an alarm above 0
 ================================  ==================================  ==============================================
 
 ``reason`` is empty where nothing was refused. How the counts of calls add up stands in ``docs/counters.md``.
@@ -108,6 +112,16 @@ class Telemetry:
         self.witness_conflicts = Gauge(
             "optout_log_witness_conflicts", "Witnesses' disagreements", ["witness", "alarm"], registry=self.registry
         )
+        self.housekeeping_failures = Gauge(
+            "optout_housekeeping_failures", "Rounds of housekeeping not done, in a row", registry=self.registry
+        )
+
+    def tell_housekeeping(self, was_done: bool) -> None:
+        """Say whether a round of housekeeping was done."""
+        if was_done:
+            self.housekeeping_failures.set(0)
+        else:
+            self.housekeeping_failures.inc()
 
     def write(self) -> bytes:
         """All series in Prometheus' text format."""

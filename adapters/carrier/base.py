@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from hashlib import sha256
 from importlib import resources
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
@@ -129,13 +130,29 @@ class CommandRule:
 
 
 @dataclass(frozen=True, slots=True)
+class ConsentData:
+    """What a subscriber is told, and agrees to separately, before opening (PIPL, articles 17 and 23)."""
+
+    version: str
+    text: str
+    recipients: tuple[str, ...] = ()
+    purposes: tuple[str, ...] = ()
+
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 of the exact text, for evidence."""
+        return sha256(self.text.encode()).digest()
+
+
+@dataclass(frozen=True, slots=True)
 class SmsData:
     """The texts of the SMS channel.
 
     `categories` maps digits to codes, `all_categories` is the digit for every one of them, `help_texts` are wrong
     codes in circulation that deserve help, with whatever follows them, `refusal_notices` the reasons of the gateway
     that a subscriber is told. `explained` are texts that do nothing but bring their template: the first of two steps to
-    what cannot be taken back.
+    what cannot be taken back. `terms` are what the carrier publishes beside a text that opens at once: the notice under
+    which it opens, since nobody is asked by itself there.
     """
 
     commands: tuple[CommandRule, ...]
@@ -147,6 +164,7 @@ class SmsData:
     refusal_template: str = "refused"
     refusal_notices: tuple[str, ...] = ()
     explained: Mapping[str, str] = field(default_factory=dict)
+    terms: ConsentData | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,16 +248,6 @@ class AccountOpening(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class ConsentData:
-    """What a subscriber is told, and agrees to separately, before opening (PIPL, articles 17 and 23)."""
-
-    version: str
-    text: str
-    recipients: tuple[str, ...] = ()
-    purposes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class AccountData:
     """The carrier's WeChat account: its menu, its words, its way of opening.
 
@@ -263,6 +271,7 @@ class AccountData:
     consent: ConsentData
     protection: tuple[str, ...] = ()
     explained: Mapping[str, str] = field(default_factory=dict)
+    terms: ConsentData | None = None
 
 
 @dataclass(frozen=True, slots=True)

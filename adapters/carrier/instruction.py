@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from adapters.carrier.base import Verb
+from adapters.carrier.base import ConsentData, Verb
 from adapters.carrier.commands import Command
-from adapters.carrier.contract import write_time
+from adapters.carrier.contract import write_notice, write_time
 from adapters.carrier.notices import GUARDIAN_QUESTION
 from adapters.journal.rows import Prompt
 from optout.kit.number import PhoneNumber
@@ -38,13 +38,23 @@ class Text:
 
 
 def make_instruction(
-    command: Command, text: Text, carrier: str, opening: types_pb2.Preferences, prompt: Prompt | None = None
+    command: Command,
+    text: Text,
+    carrier: str,
+    opening: types_pb2.Preferences,
+    prompt: Prompt | None = None,
+    terms: ConsentData | None = None,
 ) -> types_pb2.Instruction:
-    """Build the instruction; `prompt` is the question that a confirmation answers."""
+    """Build the instruction; `prompt` is the question that a confirmation answers.
+
+    `terms` are what the carrier publishes beside a text that opens at once; nobody is asked by itself about them.
+    """
     evidence = types_pb2.Evidence(original_digest=text.digest, proofs=[types_pb2.PROOF_SIM])
     if command.verb is Verb.CONFIRM and prompt is not None:
         evidence.notice_version = prompt.notice_version
         evidence.notice_digest = prompt.notice_digest
+    if command.verb is Verb.OPEN and terms is not None:
+        evidence.MergeFrom(write_notice(terms))
     instruction = types_pb2.Instruction(
         instruction_id=text.id,
         carrier=carrier,

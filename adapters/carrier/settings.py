@@ -12,7 +12,7 @@ from enum import Enum
 from pathlib import Path
 
 from adapters.carrier.account.settings import AccountConfig
-from optout.kit.config import ConfigError, ConfigReason
+from optout.kit.config import ConfigError, ConfigReason, require_positive
 from optout.kit.tls import TlsFiles
 
 
@@ -119,6 +119,9 @@ class JournalConfig:
     resend_after_s: float = 5.0
     max_attempts: int = 5
 
+    def __post_init__(self) -> None:
+        require_positive(self, "notice_days", "reply_days", "order_days", "max_attempts")
+
 
 @dataclass(frozen=True, slots=True)
 class SmsConfig:
@@ -138,6 +141,9 @@ class SmsConfig:
     """How often time-outs are looked for."""
     throttle_pause_s: float = 5.0
     """How long a link rests after a message came back because the centre cannot take any."""
+
+    def __post_init__(self) -> None:
+        require_positive(self, "max_in_flight", "max_waiting", "max_segments", "poll_s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +227,7 @@ class LinkConfig:
     sgip: SgipConfig = field(default_factory=SgipConfig)
 
     def __post_init__(self) -> None:
+        require_positive(self, "window", "keepalive_s", "request_timeout_s", "request_attempts", "rate_per_s")
         time.fromisoformat(self.hours_begin)
 
 
@@ -238,6 +245,9 @@ class PlatformConfig:
     poll_s: float = 1.0
     retry_first_s: float = 0.2
     retry_most_s: float = 30.0
+
+    def __post_init__(self) -> None:
+        require_positive(self, "timeout_s", "poll_s")
 
 
 @dataclass(frozen=True, slots=True)

@@ -156,7 +156,8 @@ class Intake:
     async def _submit(self, command: Command, text: Text, prompt: Prompt | None) -> bool:
         metrics = self._parts.metrics
         metrics.text(command.verb.value)
-        instruction = make_instruction(command, text, self._parts.data.id, self._opening, prompt)
+        data, terms = self._parts.data, self._parts.sms.terms
+        instruction = make_instruction(command, text, data.id, self._opening, prompt, terms)
         try:
             async with self._gate:
                 outcome = await self._asking.submit(instruction)

@@ -100,7 +100,18 @@ async def _play(stage: Stage, senders: dict[str, Sender], row: Row, place: int) 
     channel = f"CHANNEL_{row.channel.upper()}"
     if wrong := {types_pb2.Channel.Name(one.channel) for one in seen} - {channel}:
         problems.append(f"the gateway should hear of it over {channel}, but did over {sorted(wrong)}")
+    if any(_is_untold(one, stage.carrier) for one in seen):
+        problems.append("an opening that asks no second word should name the notice, and the consent to it")
     return Result(name_row(row), "; ".join(problems))
+
+
+def _is_untold(instruction: types_pb2.Instruction, carrier: Carrier) -> bool:
+    """Whether an opening lacks its notice. One by text opens under published terms, or is asked about by text."""
+    evidence, by_text, sms = instruction.evidence, instruction.channel == types_pb2.CHANNEL_SMS, carrier.data.sms
+    if instruction.WhichOneof("action") != "open" or (by_text and (sms is None or sms.terms is None)):
+        return False
+    named = evidence.notice_version and evidence.notice_digest and evidence.recipients and evidence.purposes
+    return not named or (not by_text and evidence.separate_consent != types_pb2.CONSENT_GIVEN)
 
 
 def _is_answered(row: Row, back: str) -> bool:

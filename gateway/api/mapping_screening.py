@@ -34,16 +34,16 @@ class Asked:
 
 
 def read_question(message: screening_pb2.ScreenRequest, now_ms: int) -> Asked:
-    """Read one question; ``now_ms`` stands in for a missing call time. Raises RefusedError."""
+    """Read one question, which is decided at ``now_ms``. Raises RefusedError."""
     _require_voice(message.medium)
-    has_time = message.HasField("call_time")
     question = Question(
         caller=_read_caller(message.caller),
         called=read_number(message.called, "called"),
         ingress=INGRESS.decode(message.ingress) or Ingress.UNKNOWN,
         trust=CALLER_TRUST.decode(message.caller_trust) or CallerTrust.UNVERIFIED,
-        time_ms=read_time(message.call_time, "call_time") if has_time else now_ms,
+        time_ms=now_ms,
         stated_category=read_text(message.stated_category, "stated_category", MAX_WORD_CHARS),
+        call_ms=read_time(message.call_time, "call_time") if message.HasField("call_time") else None,
     )
     redirecting = message.redirecting_number
     return Asked(

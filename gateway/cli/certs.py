@@ -25,7 +25,7 @@ DEFAULT_PARTIES = (
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--party", "parties", multiple=True, metavar="ROLE/NAME", help="Another party; may be repeated.")
 @click.option("--host", "hosts", multiple=True, help="Hosts that servers answer for. [default: loopback]")
-@click.option("--days", default=30, show_default=True, help="How long certificates are valid.")
+@click.option("--days", default=30, type=click.IntRange(1, 3650), show_default=True, help="How long they are valid.")
 def certs(folder: Path, parties: tuple[str, ...], hosts: tuple[str, ...], days: int) -> None:
     """Make a development authority in FOLDER with certificates for the gateway, carriers, and readers.
 

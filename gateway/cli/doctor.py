@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -45,12 +46,21 @@ def _checks(config: GatewayConfig) -> Iterator[tuple[str, Callable[[], str]]]:
     yield "sqlite", _check_sqlite
     yield "policy", lambda: read_policy_of(config)[0].version
     yield "secrets", lambda: f"read from {config.store.secrets}" if read_secrets(config.store.secrets) else ""
+    yield "key copies", lambda: _check_backups(config.store.key_backups)
     yield "certificate", lambda: _check_certificate(config)
 
 
 def _check_sqlite() -> str:
     note = "" if sqlite3.sqlite_version_info >= WAL_RESET_FIXED else " (one writer alone checkpoints; keep it so)"
     return f"{sqlite3.sqlite_version}{note}"
+
+
+def _check_backups(folder: Path | None) -> str:
+    if folder is None:
+        return "none: store.key_backups is not set"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder):
+        return f"kept in {folder}"
 
 
 def _check_certificate(config: GatewayConfig) -> str:

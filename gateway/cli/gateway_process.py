@@ -36,7 +36,7 @@ from gateway.service.reconcile import Overdue, Reconciler
 from gateway.service.record import Recorder
 from gateway.service.registrar import Registrar
 from gateway.service.registry import RegistryService
-from gateway.service.retention import DAY_MS, KeptDays, Retention
+from gateway.service.retention import DAY_MS, KeptDays, Retention, keep_house
 from gateway.service.screening import ScreeningService
 from gateway.service.summaries import Summarised
 from gateway.service.timers import Timers
@@ -56,7 +56,6 @@ log = logging.getLogger(__name__)
 
 Work = Callable[[], Coroutine[Any, Any, None]]
 
-HOUSEKEEPING_EVERY_S = 3600.0
 FIRST_ANSWER_S = 1.0
 """How long a start waits for what carriers can do."""
 
@@ -172,7 +171,7 @@ async def _open_house(config: GatewayConfig, clock: Clock) -> AsyncIterator[_Hou
         if log_house.gate.is_open:
             kept = KeptDays(config.store.outbox_days, config.store.key_backup_days)
             retention = Retention(store, recorder, policies, eraser, clock, kept)
-            housekeeping = partial(_keep_house, config, retention, keys, clock)
+            housekeeping = partial(keep_house, retention, _backup_of(config, keys, clock), telemetry.tell_housekeeping)
             work += [timers.run, reconciler.run, log_house.rooms.epochs.run, housekeeping]
             applied = AppliedBook(store, recorder, policies)
             work += await _reach_carriers(
@@ -253,14 +252,11 @@ def _count_summary(telemetry: Telemetry, summarised: Summarised) -> None:
     telemetry.summarised_calls.labels("told" if summarised.is_told else "unwanted").inc(summarised.calls)
 
 
-async def _keep_house(config: GatewayConfig, retention: Retention, keys: KeyStore, clock: Clock) -> None:
-    """Remove what has had its time, and back the keys up if there is a place for it."""
-    while True:
-        await retention.enforce()
-        folder = config.store.key_backups
-        if folder is not None and isinstance(keys, SqliteKeyStore):
-            await asyncio.to_thread(keys.backup, folder, clock.now_ms())
-        await clock.sleep(HOUSEKEEPING_EVERY_S)
+def _backup_of(config: GatewayConfig, keys: KeyStore, clock: Clock) -> Callable[[], object] | None:
+    folder = config.store.key_backups
+    if folder is None or not isinstance(keys, SqliteKeyStore):
+        return None
+    return lambda: keys.backup(folder, clock.now_ms())
 
 
 @asynccontextmanager

@@ -18,8 +18,9 @@ The rules, and under them the table that is the rules:
   while an opening is pending. A port takes it along; closing or reassigning the number drops it.
 * To take back a cancellation that still waits for its second word is to stay.
 * Opening rests on a notice that the subscriber was shown. Where a second word is asked, the question is that moment.
-  On the channels that bring their own proof the evidence says which notice was shown and whether separate consent was
-  given; it is recorded as it is, and consent that was asked for and withheld refuses the opening.
+  Where none is, the evidence names the version of the notice, and on the channels that have a moment to ask for it the
+  separate consent was given; without these nothing opens. A text has no such moment: that nobody asked is recorded as
+  that. Consent that was asked for and withheld refuses the opening on any channel.
 * A restricted leg is kept for proof alone: it can be asked about and not changed. What brings it about concerns the
   whole subscriber, not one leg: `gateway.domain.erasure`.
 """
@@ -59,6 +60,7 @@ class Event(Enum):
 
     OPEN = auto()
     OPEN_UNPROVEN = auto()
+    OPEN_UNTOLD = auto()
     CONFIRM = auto()
     CONFIRM_UNPROVEN = auto()
     CONFIRM_LATE = auto()
@@ -96,6 +98,7 @@ _SAME = Move(_D.ALREADY_SO)
 TABLE: dict[tuple[EnrolmentState, Event], Move] = {
     (_S.CLOSED, _E.OPEN): _OPENED,
     (_S.CLOSED, _E.OPEN_UNPROVEN): _ASK_OPEN,
+    (_S.CLOSED, _E.OPEN_UNTOLD): _refuse(Reason.PROOF_REQUIRED),
     (_S.CLOSED, _E.CONFIRM): _refuse(Reason.NOTHING_PENDING),
     (_S.CLOSED, _E.CONFIRM_UNPROVEN): _refuse(Reason.NOTHING_PENDING),
     (_S.CLOSED, _E.CONFIRM_LATE): _refuse(Reason.CONFIRMATION_EXPIRED),
@@ -106,6 +109,7 @@ TABLE: dict[tuple[EnrolmentState, Event], Move] = {
     (_S.CLOSED, _E.SET): _refuse(Reason.NOT_OPEN),
     (_S.PENDING_OPEN, _E.OPEN): _OPENED,
     (_S.PENDING_OPEN, _E.OPEN_UNPROVEN): _ASK_OPEN,
+    (_S.PENDING_OPEN, _E.OPEN_UNTOLD): _refuse(Reason.PROOF_REQUIRED),
     (_S.PENDING_OPEN, _E.CONFIRM): _OPENED,
     (_S.PENDING_OPEN, _E.CONFIRM_UNPROVEN): _OPENED,
     (_S.PENDING_OPEN, _E.CONFIRM_OTHER): _refuse(Reason.NOTHING_PENDING),
@@ -116,6 +120,7 @@ TABLE: dict[tuple[EnrolmentState, Event], Move] = {
     (_S.PENDING_OPEN, _E.SET): _refuse(Reason.NOT_OPEN),
     (_S.OPEN, _E.OPEN): _SAME,
     (_S.OPEN, _E.OPEN_UNPROVEN): _SAME,
+    (_S.OPEN, _E.OPEN_UNTOLD): _SAME,
     (_S.OPEN, _E.CONFIRM): _refuse(Reason.NOTHING_PENDING),
     (_S.OPEN, _E.CONFIRM_UNPROVEN): _refuse(Reason.NOTHING_PENDING),
     (_S.OPEN, _E.CONFIRM_LATE): _refuse(Reason.CONFIRMATION_EXPIRED),
@@ -125,6 +130,7 @@ TABLE: dict[tuple[EnrolmentState, Event], Move] = {
     (_S.OPEN, _E.SET): Move(_D.DONE, _S.OPEN),
     (_S.PENDING_CANCEL, _E.OPEN): _OPENED,
     (_S.PENDING_CANCEL, _E.OPEN_UNPROVEN): _OPENED,
+    (_S.PENDING_CANCEL, _E.OPEN_UNTOLD): _OPENED,
     (_S.PENDING_CANCEL, _E.CONFIRM): _CLOSED,
     (_S.PENDING_CANCEL, _E.CONFIRM_UNPROVEN): _refuse(Reason.PROOF_REQUIRED),
     (_S.PENDING_CANCEL, _E.CONFIRM_OTHER): _refuse(Reason.NOTHING_PENDING),
@@ -147,6 +153,8 @@ _SUFFICIENT_PROOFS: dict[Channel, frozenset[Proof]] = {
     Channel.HALL: frozenset({Proof.AGENT, Proof.IDENTITY_DOCUMENT}),
 }
 _BOOKED_CHANNELS = frozenset({Channel.HOTLINE, Channel.HALL})
+_CANNOT_ASK = frozenset({Channel.SMS})
+"""Where one text is the whole dialogue, there is no moment at which separate consent could be asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +230,9 @@ def classify(current: Leg, action: Action, expired: bool, around: Circumstances)
     """What an action means to the state machine, under the carrier's rules."""
     match action:
         case Open():
-            return Event.OPEN_UNPROVEN if around.channel in around.rules.confirm_open else Event.OPEN
+            if around.channel in around.rules.confirm_open:
+                return Event.OPEN_UNPROVEN
+            return Event.OPEN if _is_told(around) else Event.OPEN_UNTOLD
         case Confirm():
             if expired:
                 return Event.CONFIRM_LATE
@@ -237,6 +247,13 @@ def classify(current: Leg, action: Action, expired: bool, around: Circumstances)
             return Event.QUERY
         case _:
             return Event.SET
+
+
+def _is_told(around: Circumstances) -> bool:
+    """Whether the subscriber was shown a notice and, where the channel can ask, gave separate consent to it."""
+    evidence = around.evidence
+    consented = around.channel in _CANNOT_ASK or evidence.separate_consent is Consent.GIVEN
+    return bool(evidence.notice_version) and consented
 
 
 def _answers_other(current: Leg, action: Confirm) -> bool:

@@ -17,7 +17,6 @@ so that the chain of a subject's entries can be walked back and its state folded
 
 from __future__ import annotations
 
-import os
 from hashlib import sha256
 from typing import Any
 
@@ -25,6 +24,7 @@ import orjson
 
 from gateway.domain.codec import Map, read_subscriber
 from gateway.domain.subscription import Subscriber
+from gateway.store.randomness import random_bytes
 from gateway.store.rows import NO_SUBJECT, EntryRow, Label, NewEntry, SubjectRow
 from gateway.store.vault import SealError, Vault
 from gateway.tlog.leaf import LeafType
@@ -70,7 +70,7 @@ class Recorder:
 
     def entry(self, leaf_type: LeafType, actor: int, label: Label, payload: Map, key: bytes | None = None) -> NewEntry:
         """Make an entry. ``key`` is the subject's new key if it has none yet."""
-        salt = os.urandom(SALT_BYTES)
+        salt = random_bytes(SALT_BYTES)
         content = encode_typed(payload)
         opening = salt + content
         sealed = opening if label == NO_SUBJECT else self.vault.seal(label, key, OPENING_PURPOSE, opening)

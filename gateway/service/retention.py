@@ -9,20 +9,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from gateway.service.books import PolicyBook, PublicationUnit
 from gateway.service.eraser import Eraser
 from gateway.service.record import Recorder
 from gateway.service.submission import ANSWER_LIFE_MS
-from gateway.store.base import Store
+from gateway.store.base import CommitUnknownError, OverloadedError, Store, StoreUnavailableError
 from gateway.tlog.leaf import LeafType
 from optout.kit.clock import Clock
 
 log = logging.getLogger(__name__)
 
 KIND = "retention"
+EVERY_S = 3600.0
 DAY_MS = 86_400_000
 
 
@@ -67,3 +70,22 @@ class Retention:
             "frozen": rules.frozen_days,
             "key_backups": self.kept.key_backups,
         }
+
+
+async def keep_house(retention: Retention, back_up: Callable[[], object] | None, tell: Callable[[bool], None]) -> None:
+    """Enforce the periods every hour, and copy the keys if ``back_up`` says where.
+
+    A store or a folder that takes nothing now is no reason to stop serving: ``tell`` hears after each round whether all
+    was done, and the next round tries again.
+    """
+    while True:
+        try:
+            await retention.enforce()
+            if back_up is not None:
+                await asyncio.to_thread(back_up)
+        except (OverloadedError, StoreUnavailableError, CommitUnknownError) as error:
+            log.error("housekeeping was not done", extra={"reason": error.reason})
+            tell(False)
+        else:
+            tell(True)
+        await retention.clock.sleep(EVERY_S)

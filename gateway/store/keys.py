@@ -8,6 +8,7 @@ emptied after every destruction.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import re
@@ -125,26 +126,28 @@ class SqliteKeyStore:
     def backup(self, folder: Path, now_ms: int) -> Path:
         """Write a complete copy named by the time, and remove copies past their retention.
 
-        A copy is opened like any key store, with the same master key. Keys can be put while it is made.
+        A copy is opened like any key store, with the same master key. Keys can be put while it is made. Raises
+        StoreUnavailableError if the folder takes no copy.
         """
+        with self._copying:
+            try:
+                return self._copy(folder, now_ms)
+            except (OSError, sqlite3.Error) as error:
+                raise StoreUnavailableError("the key store cannot be copied") from error
+
+    def _copy(self, folder: Path, now_ms: int) -> Path:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         path, unfinished = folder / f"keys-{now_ms:013d}.sqlite", folder / "unfinished.sqlite"
-        with self._copying:
-            unfinished.unlink(missing_ok=True)
-            make_private_file(unfinished)
-            connection = connect_reader(self._path)
-            try:
-                # Unlike a page by page copy this leaves no free pages, where something might linger.
-                connection.execute("VACUUM INTO ?", (str(unfinished),))
-            except sqlite3.Error as error:
-                raise StoreUnavailableError("the key store cannot be copied") from error
-            finally:
-                connection.close()
-            _sync_file(unfinished)
-            unfinished.rename(path)
-            for old in list_backups(folder, before_ms=now_ms - self._keep_ms):
-                old.unlink()
-            sync_folder(folder)
+        unfinished.unlink(missing_ok=True)
+        make_private_file(unfinished)
+        with contextlib.closing(connect_reader(self._path)) as connection:
+            # Unlike a page by page copy this leaves no free pages, where something might linger.
+            connection.execute("VACUUM INTO ?", (str(unfinished),))
+        _sync_file(unfinished)
+        unfinished.rename(path)
+        for old in list_backups(folder, before_ms=now_ms - self._keep_ms):
+            old.unlink()
+        sync_folder(folder)
         return path
 
     def close(self) -> None:

@@ -21,6 +21,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from gateway.store.base import KeyRefusedError, KeyStore
+from gateway.store.randomness import random_bytes
 from gateway.store.rows import Label, NewKey, NumberKey
 from optout.kit.number import PhoneNumber
 
@@ -71,9 +72,11 @@ class Vault:
             raise LabelKeyError("LENGTH")
         self._keys = keys
         self._label_key = label_key
-        # Begun once. Unlike `hmac.digest`, a copy does not let go of the interpreter's lock, which under load costs
-        # an event loop many times the hash: it gets the lock back only when the writer's thread has had its turn.
+        # Begun once and copied. Unlike `hmac.digest`, a copy keeps the interpreter's lock, which under load
+        # costs an event loop many times the hash: it gets the lock back only when the writer's thread has had its turn.
         self._number_hash = hmac.new(label_key, _NUMBER_DOMAIN, "sha256")
+        self._label_hash = hmac.new(label_key, _LABEL_DOMAIN, "sha256")
+        self._content_hash = hmac.new(label_key, _CONTENT_DOMAIN, "sha256")
         self._max_ciphers = max_ciphers
         self._ciphers: dict[Label, AESGCM] = {}
         self._fresh: dict[Label, bytes] = {}
@@ -82,18 +85,15 @@ class Vault:
 
     def number_key(self, number: PhoneNumber) -> NumberKey:
         """Name a number."""
-        named = self._number_hash.copy()
-        named.update(number.encode())
-        return NumberKey(named.digest())
+        return NumberKey(_finish(self._number_hash, number.encode()))
 
     def label(self, number: PhoneNumber, epoch: int) -> Label:
         """Name one holder of a number; ``epoch`` counts the holders (u64)."""
-        data = _LABEL_DOMAIN + number.encode() + b"\x00" + epoch.to_bytes(8, "big")
-        return Label(hmac.digest(self._label_key, data, "sha256"))
+        return Label(_finish(self._label_hash, number.encode() + b"\x00" + epoch.to_bytes(8, "big")))
 
     def content_digest(self, content: bytes) -> bytes:
         """Name a content that may hold numbers: equal ones equally, and without the key nothing can be tried out."""
-        return hmac.digest(self._label_key, _CONTENT_DOMAIN + content, "sha256")
+        return _finish(self._content_hash, content)
 
     def new_key(self, label: Label) -> NewKey:
         """Give a new subject's key, to be put in the decision that begins the subject.
@@ -114,7 +114,7 @@ class Vault:
         Raises SealError (KEY_MISSING).
         """
         cipher = self._cipher(label) if key is None else AESGCM(key)
-        nonce = os.urandom(_NONCE_BYTES)
+        nonce = random_bytes(_NONCE_BYTES)
         return _AES_256_GCM + nonce + cipher.encrypt(nonce, clear, purpose.encode() + b"\x00" + label)
 
     def unseal(self, label: Label, purpose: str, sealed: bytes) -> bytes:
@@ -163,6 +163,12 @@ class Vault:
             self._keys.put((NewKey(_FINGERPRINT_LABEL, fingerprint),))
         except KeyRefusedError:
             raise LabelKeyError("LABEL_KEY_CHANGED") from None
+
+
+def _finish(begun: hmac.HMAC, data: bytes) -> bytes:
+    keyed = begun.copy()
+    keyed.update(data)
+    return keyed.digest()
 
 
 def _drop_oldest(held: dict[Label, T], at_most: int) -> None:

@@ -27,7 +27,8 @@ KEY_ID_BYTES = 4
 MAX_SIGNATURES = 64
 MAX_NOTE_BYTES = 1 << 20
 
-_NAME = re.compile(r"[^\s+]+")
+# No white space, no plus, and no half a character, which UTF-8 cannot write.
+_NAME = re.compile(r"[^\s+\ud800-\udfff]+")
 _DASH = "\N{EM DASH} "
 _SECRET = "PRIVATE+KEY+"  # noqa: S105 - the form's first words, not a secret
 
@@ -179,7 +180,12 @@ def decode_note(data: str | bytes) -> Note:
     """Read a note without believing it. Raises `NoteError`."""
     if len(data) > MAX_NOTE_BYTES:
         raise NoteError("TOO_LONG")
-    text = data if isinstance(data, str) else _decode_utf8(data)
+    try:
+        text = data if isinstance(data, str) else data.decode()
+        # A text may hold half a character, such as JSON lets pass: no bytes could have been signed for that.
+        text.encode()
+    except UnicodeError:
+        raise NoteError("TEXT") from None
     body, separator, lines = text.rpartition("\n\n")
     if not separator or not lines:
         raise NoteError("FORMAT")
@@ -338,13 +344,6 @@ def _decode_line(line: str) -> SignatureLine:
         raise NoteError("FORMAT")
     content = decode_base64(data)
     return SignatureLine(name, content[:KEY_ID_BYTES], content[KEY_ID_BYTES:])
-
-
-def _decode_utf8(data: bytes) -> str:
-    try:
-        return data.decode()
-    except UnicodeDecodeError:
-        raise NoteError("TEXT") from None
 
 
 def _check_text(text: str) -> None:

@@ -55,7 +55,7 @@ def decode_receipt(data: bytes) -> Receipt:
         if fields["format"] != FORMAT:
             raise ReceiptError("FORMAT")
         return Receipt(read_entry(fields["entry"]), decode_note(fields["checkpoint"]))
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise ReceiptError("FORMAT") from None
 
 

@@ -21,6 +21,7 @@ from gateway.domain.instruction import (
     Channel,
     ChooseNotices,
     Confirm,
+    Consent,
     EditList,
     EndGuardian,
     Erase,
@@ -82,6 +83,9 @@ async def orders(registry: Registry) -> None:
     house.clock.advance(90_000)
     await house.submit(Confirm())
     await house.timers.ring()
+    untold = house.instruction(Open(), number=THIRD, channel=Channel.HOTLINE)
+    untold = replace(untold, evidence=replace(untold.evidence, separate_consent=Consent.NOT_ASKED))
+    await house.registry.submit(MOBILE, untold)
 
 
 async def effects(registry: Registry) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from gateway.domain.codec import read_subscriber, write_subscriber
-from gateway.domain.instruction import Confirm
+from gateway.domain.instruction import Channel, Confirm
 from gateway.domain.policy_form import seal_policy, write_policy
 from gateway.domain.subscription import EnrolmentState
 from gateway.tlog.leaf import Leaf, LeafType, decode_leaf
@@ -37,7 +37,7 @@ from tests.audit.lies import (
 from tests.audit.registry import FIRST, replay
 from tests.audit.shown_log import payload_of
 from tests.audit.stories import told
-from tests.domain.samples import NUISANCE, OWN
+from tests.domain.samples import NUISANCE, OWN, PROOFS
 
 OUTCOME = Fault.OUTCOME
 
@@ -231,6 +231,16 @@ LIES = (
         decided(ordered("open", "needs_confirmation"), policy=lambda p: with_rules(p, confirm_open=frozenset())),
         OUTCOME,
         "done where needs_confirmation",
+    ),
+    Lie(
+        "an opening without separate consent",
+        "orders",
+        decided(
+            refused("PROOF_REQUIRED"),
+            instruction=lambda order: replace(order, evidence=PROOFS[Channel.HOTLINE]),
+        ),
+        OUTCOME,
+        "done where PROOF_REQUIRED",
     ),
     Lie(
         "a question nobody put",

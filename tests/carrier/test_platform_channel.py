@@ -59,7 +59,7 @@ class Rig:
 
 
 def make_channel(simulator: PlatformSimulator, journal: MemoryJournal, gateway: Listener) -> PlatformChannel:
-    client = PlatformClient(simulator.url, SECRET, timeout_s=1.0)
+    client = PlatformClient(simulator.url, SECRET, timeout_s=30.0)
     return PlatformChannel(client, journal, gateway, Metrics("mobile"), SystemClock(), FAST, DATA)
 
 

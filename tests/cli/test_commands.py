@@ -103,9 +103,21 @@ def test_doctor_when_the_secrets_are_exposed_then_it_fails_and_names_the_file(co
     assert str(key) in result.output
 
 
+def test_doctor_when_keys_cannot_be_copied_to_their_folder_then_it_fails_and_names_it(configured):
+    place = configured.parent / "a file"
+    place.touch()
+    with configured.open("a") as file:
+        file.write(f'key_backups = "{place}"\n')
+    result = run("doctor", "--config", str(configured))
+    assert result.exit_code == 1
+    assert str(place) in result.output
+
+
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
+        ("[store]\nkey_backup_days = -3\n", "BAD_VALUE: store.key_backup_days"),
+        ("[tlog]\ncheckpoint_s = 0\n", "BAD_VALUE: tlog"),
         ("[grcp]\nlisten = 'x'\n", "UNKNOWN_KEY: grcp (did you mean grpc?)"),
         ("[grpc]\nlisten = 5\n", "BAD_TYPE: grpc.listen"),
         ("[grpc\n", "FILE_NOT_TOML"),

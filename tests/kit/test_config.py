@@ -155,10 +155,11 @@ BASE = '[store]\npath = "x"\n'
         (BASE, {"OPTOUT_INSECURE_DEV": SECRET}, {}, "BAD_VALUE", "insecure_dev"),
         (BASE, {"OPTOUT_LIMITS_DEADLINE_S": "nan"}, {}, "BAD_VALUE", "limits.deadline_s"),
         (BASE + "[limits]\ndeadline_s = inf", {}, {}, "BAD_VALUE", "limits.deadline_s"),
-        (BASE + "[limits]\ndeadline_s = -1.0", {}, {}, "BAD_VALUE", "limits"),
+        (BASE + "[limits]\ndeadline_s = -1.0", {}, {}, "BAD_VALUE", "limits.deadline_s"),
+        (BASE, {"OPTOUT_STORE_MAX_BATCH": "-1"}, {}, "BAD_VALUE", "store.max_batch"),
         ("[store", {}, {}, "FILE_NOT_TOML", "optout.toml"),
     ],
-    ids=range(24),
+    ids=range(25),
 )
 def test_load_of_bad_input_names_reason_and_key_and_no_value(
     tmp_path: Path, text: str, env: dict[str, str], flags: dict[str, Any], reason: str, key: str

@@ -30,7 +30,7 @@ from optout.kit.clock import FakeClock
 from optout.kit.identity import Identity, Role
 from optout.kit.number import parse_number
 from tests.domain.samples import LOAN_LINE, NOON_MS, OWN, default_lines, default_policy
-from tests.service.house import MOBILE, SCREENER, TELECOM, House, furnish
+from tests.service.house import MOBILE, PLATFORM, SCREENER, TELECOM, House, furnish
 
 A, B = Identity(Role.OPERATOR, "operator-a"), Identity(Role.OPERATOR, "operator-b")
 NEW_LINE = Line("95188001", False, "harbour-voice", "mobile", "loan")
@@ -270,6 +270,18 @@ async def test_lines_when_listed_in_pages_then_each_comes_once(premises):
 
 def question(caller=LOAN_LINE, at_ms=NOON_MS):
     return Question(caller, OWN, Ingress.DOMESTIC, CallerTrust.VERIFIED, at_ms)
+
+
+async def test_platform_when_its_line_has_ended_then_an_older_call_time_does_not_bring_it_back(premises):
+    async with premises.open() as office:
+        ended = replace(NEW_LINE, holder=PLATFORM.party, end_ms=NOON_MS + 1000)
+        await office.policy.declare(MOBILE, "r1", ended, withdraw=False)
+        mine = question(parse_number(ended.number))
+        assert office.screening.screen(PLATFORM, mine, None)
+        later = replace(mine, time_ms=NOON_MS + 1000, call_ms=NOON_MS)
+        with pytest.raises(RefusedError) as refusal:
+            office.screening.screen(PLATFORM, later, None)
+        assert refusal.value.reason is Reason.ROLE_NOT_ALLOWED
 
 
 async def subscribe(office):

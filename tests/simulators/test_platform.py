@@ -39,7 +39,7 @@ async def simulator() -> AsyncIterator[PlatformSimulator]:
 
 @pytest.fixture
 async def client(simulator: PlatformSimulator) -> AsyncIterator[PlatformClient]:
-    asking = PlatformClient(simulator.url, SECRET, timeout_s=2.0)
+    asking = PlatformClient(simulator.url, SECRET, timeout_s=30.0)
     yield asking
     await asking.close()
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.store.base import KeyRefusedError
+from gateway.store.base import KeyRefusedError, StoreUnavailableError
 from gateway.store.keys import MasterKeyError, SqliteKeyStore, list_backups
 from gateway.store.memory import MemoryKeyStore
 from gateway.store.rows import NewKey
@@ -74,4 +74,16 @@ def test_backup_when_made_after_an_erasure_then_it_lacks_the_key_and_old_copies_
         opened.close()
     third = store.backup(folder, 32 * DAY_MS)
     assert list_backups(folder) == [second, third]
+    store.close()
+
+
+@pytest.mark.parametrize("place", ["a file", "a file/within it"])
+def test_backup_when_the_folder_takes_no_copy_then_it_says_so_and_the_store_goes_on(tmp_path, place):
+    (tmp_path / "a file").touch()
+    store = SqliteKeyStore(tmp_path / "keys.sqlite", MASTER)
+    store.put((NewKey(A, b"1" * 32),))
+    with pytest.raises(StoreUnavailableError, match="cannot be copied"):
+        store.backup(tmp_path / place, 1 * DAY_MS)
+    assert set(store.get((A,))) == {A}
+    assert list_backups(store.backup(tmp_path / "copies", 2 * DAY_MS).parent) != []
     store.close()

@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 
 import pytest
@@ -49,7 +50,23 @@ def test_receipt_when_opening_entry_or_checkpoint_is_another_s_then_the_reason_s
         assert refused.value.reason == reason
 
 
-@pytest.mark.parametrize("data", [b"", b"[]", b'{"format":"optout.v1/receipt"}', b'{"format":"optout.v1/as-of"}'])
+def replaced(name: str, value: object) -> bytes:
+    return json.dumps(json.loads(sample().encode()) | {name: value}).encode()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"[]",
+        b'{"format":"optout.v1/receipt"}',
+        b'{"format":"optout.v1/as-of"}',
+        b"[" * 100_000,
+        *(replaced("checkpoint", value) for value in (None, 1, [], {}, "", sample().checkpoint.text)),
+        *(replaced("entry", value) for value in (None, 1, [], {}, {"index": "3"})),
+        replaced("checkpoint", sample().checkpoint.encode().replace("\n", "\ud800\n", 1)),
+    ],
+)
 def test_receipt_when_it_is_no_receipt_then_it_is_refused(data: bytes) -> None:
     with pytest.raises(ReceiptError, match="FORMAT"):
         decode_receipt(data)

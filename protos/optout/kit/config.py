@@ -6,8 +6,8 @@ file a table and a key, in the environment ``OPTOUT_SECTION_FIELD``, among flags
 Field types: ``str``, ``int``, ``float``, ``bool``, ``Path``, an ``Enum`` (by value), ``tuple[T, ...]``,
 ``Mapping[str, T]``, a nested dataclass, and any of these ``| None``. Elements of a tuple or a mapping may be
 dataclasses. In the environment and in flags given as text a tuple is written with commas, and nothing at all
-means None where None is allowed. Mappings, and tuples of dataclasses, come from the file only. A section without
-default is filled from its own fields' defaults.
+means None where None is allowed. Mappings, and tuples of dataclasses, come from the file only. No number is below 0.
+A section without default is filled from its own fields' defaults.
 
 A key nobody knows is an error that names the nearest known one. Errors name keys, never values: a value may be a
 secret in the wrong place. Secrets themselves are files, see `read_secret`.
@@ -87,6 +87,14 @@ def load(
             path = keys.get(key) or _refuse_unknown(key, keys)
             _put(table, path, _Text(value) if type(value) is str else value)
     return _build(cls, table, ())
+
+
+def require_positive(tree: object, *names: str) -> None:
+    """Refuse fields that are 0 or less, for a ``__post_init__``; None is left alone. Raises ValueError."""
+    for name in names:
+        value = getattr(tree, name)
+        if value is not None and value <= 0:
+            raise ValueError(f"{name} is above 0")
 
 
 def read_secret(path: Path) -> str:
@@ -247,7 +255,7 @@ def _convert_scalar(value: Any, kind: Any, key: str) -> Any:
         return _parse_text(value, kind, key)
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
         raise ConfigError(ConfigReason.BAD_TYPE, key, f"{kind.__name__} is expected")
-    return _check_finite(value, key)
+    return _check_number(value, key)
 
 
 def _parse_text(text: Any, kind: Any, key: str) -> Any:
@@ -264,14 +272,16 @@ def _parse_text(text: Any, kind: Any, key: str) -> Any:
     if kind is Path and not isinstance(text, str):
         raise ConfigError(ConfigReason.BAD_TYPE, key, "a path is expected")
     try:
-        return _check_finite(kind(str(text)), key)
+        return _check_number(kind(str(text)), key)
     except ConfigError:
         raise
     except ValueError:
         raise ConfigError(ConfigReason.BAD_VALUE, key, f"{kind.__name__} is expected") from None
 
 
-def _check_finite(value: Any, key: str) -> Any:
+def _check_number(value: Any, key: str) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         raise ConfigError(ConfigReason.BAD_VALUE, key, "a finite number is expected")
+    if isinstance(value, int | float) and value < 0:
+        raise ConfigError(ConfigReason.BAD_VALUE, key, "numbers are never below 0")
     return value

@@ -61,7 +61,9 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_CONFIRMATION_EXPIRED: _ErrorReason.ValueType  # 22
     """The confirmation came too late. Example: "Y" two days after KTFSR. Outcome, refused."""
     ERROR_REASON_PROOF_REQUIRED: _ErrorReason.ValueType  # 23
-    """The proof does not suffice for the action. Example: closing on one-tap login alone. Outcome, refused."""
+    """The proof does not suffice for the action. Examples: closing on one-tap login alone; opening over the hotline without
+    the version of the notice that was read out, or without separate consent to it. Outcome, refused.
+    """
     ERROR_REASON_MANDATE_REQUIRED: _ErrorReason.ValueType  # 24
     """An agent's or clerk's order names nobody who booked it, or no mandate. Outcome, refused."""
     ERROR_REASON_RESTRICTED: _ErrorReason.ValueType  # 25
@@ -173,7 +175,9 @@ ERROR_REASON_NOTHING_PENDING: ErrorReason.ValueType  # 21
 ERROR_REASON_CONFIRMATION_EXPIRED: ErrorReason.ValueType  # 22
 """The confirmation came too late. Example: "Y" two days after KTFSR. Outcome, refused."""
 ERROR_REASON_PROOF_REQUIRED: ErrorReason.ValueType  # 23
-"""The proof does not suffice for the action. Example: closing on one-tap login alone. Outcome, refused."""
+"""The proof does not suffice for the action. Examples: closing on one-tap login alone; opening over the hotline without
+the version of the notice that was read out, or without separate consent to it. Outcome, refused.
+"""
 ERROR_REASON_MANDATE_REQUIRED: ErrorReason.ValueType  # 24
 """An agent's or clerk's order names nobody who booked it, or no mandate. Outcome, refused."""
 ERROR_REASON_RESTRICTED: ErrorReason.ValueType  # 25

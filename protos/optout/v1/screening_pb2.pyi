@@ -230,7 +230,9 @@ class ScreenRequest(_message.Message):
     """Required. The number called, mobile or landline."""
     ingress: Global___Ingress.ValueType
     """Optional. Where the call entered the network. Protected and allow rules hold for DOMESTIC only: a forged 110
-    from abroad is not 110.
+    from abroad is not 110. Of a call from INTERNATIONAL, a number that is absent or whose check FAILED, and a domestic
+    one that is not VERIFIED, does not tell where the call is from: a subscriber who refuses the segment OVERSEAS or
+    HK_MACAO_TAIWAN refuses it.
     """
     caller_trust: Global___CallerTrust.ValueType
     """Optional. How far the caller's number can be believed. Protected and allow rules need VERIFIED."""
@@ -250,7 +252,9 @@ class ScreenRequest(_message.Message):
     """Optional. The medium; UNSPECIFIED means VOICE."""
     @_builtins.property
     def call_time(self) -> _timestamp_pb2.Timestamp:
-        """Optional. When the call arrives; absent means now. For quiet hours."""
+        """Optional. When the call arrives; absent means now. It serves quiet hours alone: whether an entry of the system's
+        list has expired, and whose a line is, goes by the gateway's own clock.
+        """
 
     def __init__(
         self,

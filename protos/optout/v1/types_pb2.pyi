@@ -610,11 +610,15 @@ class Evidence(_message.Message):
     original_digest: _builtins.bytes
     """Optional. SHA-256 of the raw original (PDU, envelope, callback) as the carrier received it; 32 bytes or empty."""
     notice_version: _builtins.str
-    """Optional. Version of the notice shown to the subscriber, at most 64 characters; example "2026-05"."""
+    """Optional. Version of the notice shown to the subscriber, at most 64 characters; example "2026-05". Required to open
+    where no second word will be asked, else PROOF_REQUIRED; of a text that opens, that of the terms published with it.
+    """
     notice_digest: _builtins.bytes
     """Optional. SHA-256 of that notice's exact text; 32 bytes or empty."""
     separate_consent: Global___Consent.ValueType
-    """Optional. Whether separate consent was asked for and given."""
+    """Optional. Whether separate consent was asked for and given. To open where no second word will be asked it must be
+    GIVEN over HOTLINE, HALL and APP, and WITHHELD opens nothing on any channel, else PROOF_REQUIRED.
+    """
     @_builtins.property
     def recipients(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Optional. Recipients of data named in the notice, at most 32 of 128 characters; example "China Telecom"."""
