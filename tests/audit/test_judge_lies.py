@@ -32,6 +32,7 @@ from tests.audit.lies import (
     mended,
     ordered,
     refused,
+    swap_heir,
     with_rules,
 )
 from tests.audit.registry import FIRST, replay
@@ -99,18 +100,6 @@ def approve_alone(payload: Payload) -> None:
 def adopt_alone(payload: Payload) -> None:
     policy = seal_policy(replace(FIRST, version="own", list_cap=5000))
     payload |= {"policy": write_policy(policy), "digest": policy.digest}
-
-
-def adopt_first(log: Log) -> Told:
-    return added("policy-adopted", adopt_alone)(log)
-
-
-def swap_heir(log: Log) -> Told:
-    """The new holder's entry is left out, and something else stands there."""
-    index = find(log, "number_event", lambda payload: payload["follows"] == "new_epoch") + 1
-    payload = payload_of(log[find(log, "capabilities")])
-    taken = [*log[:index], replace(log[find(log, "capabilities")], index=index)]
-    return forge(taken, index, payload, accept_time_ms=leaf_of(log, index).accept_time_ms)
 
 
 def is_heirs(payload: Payload) -> bool:
@@ -451,7 +440,13 @@ LIES = (
         OUTCOME,
         "SECOND_SIGNER_REQUIRED",
     ),
-    Lie("a policy adopted past its signers", "rules", adopt_first, OUTCOME, "would have recorded nothing"),
+    Lie(
+        "a policy adopted past its signers",
+        "rules",
+        added("policy-adopted", adopt_alone),
+        OUTCOME,
+        "would have recorded nothing",
+    ),
     Lie("a policy with another digest", "rules", changed("policy-proposed", digest="00" * 32), OUTCOME, "digest"),
     Lie(
         "a policy rolled back that is not in force",
