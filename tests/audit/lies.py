@@ -207,11 +207,3 @@ def early(kind: str, by_ms: int) -> Callable[[Log], Told]:
 def at_most(entry: Shown, time_ms: int) -> bytes:
     assert decode_leaf(entry.leaf).accept_time_ms <= time_ms, "the entry before is too late for this lie"
     return entry.leaf
-
-
-def swap_heir(log: Log) -> Told:
-    """The new holder's entry is left out, and something else stands there."""
-    index = find(log, "number_event", lambda payload: payload["follows"] == "new_epoch") + 1
-    payload = payload_of(log[find(log, "capabilities")])
-    taken = [*log[:index], replace(log[find(log, "capabilities")], index=index)]
-    return forge(taken, index, payload, accept_time_ms=leaf_of(log, index).accept_time_ms)
