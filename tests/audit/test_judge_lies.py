@@ -16,6 +16,7 @@ from gateway.tlog.leaf import Leaf, LeafType, decode_leaf
 from gateway.tlog.opening import Opening, encode_payload
 from gateway.tlog.replay import Fault, Shown
 from gateway.tlog.walk import Flaw
+from tests.audit.call_lies import CALL_LIES
 from tests.audit.lies import (
     Lie,
     Log,
@@ -124,15 +125,6 @@ def inherit(payload: Payload) -> None:
 def open_state(payload: Payload) -> None:
     state = read_subscriber(payload["after"])
     payload["after"] = write_subscriber(replace(state, voice=replace(state.voice, state=EnrolmentState.OPEN)))
-
-
-def name_caller(payload: Payload) -> None:
-    payload["call"]["caller"] = NUISANCE
-
-
-def tell_all(payload: Payload) -> None:
-    payload["fate"] = "told"
-    payload["tally"] = {"day": payload["tally"]["day"], "told": 6}
 
 
 def in_report(**values: Any) -> Callable[[Payload], None]:
@@ -426,29 +418,7 @@ LIES = (
         OUTCOME,
         "no question is open",
     ),
-    # Calls
-    Lie(
-        "a text over the day's number",
-        "calls",
-        mended("interception", tell_all, lambda p: p.get("fate") == "folded"),
-        OUTCOME,
-        "told where folded",
-    ),
-    Lie(
-        "an innocent caller's name",
-        "calls",
-        mended("interception", name_caller, lambda p: p["call"]["action"] == "challenge_passed"),
-        OUTCOME,
-        "call",
-    ),
-    Lie(
-        "a call reported by nobody",
-        "calls",
-        mended("interception", lambda p: p["call"].update(reporter="platform/x")),
-        OUTCOME,
-        "neither",
-    ),
-    Lie("a summary of other calls", "calls", changed("summary", calls=1), OUTCOME, "calls"),
+    *CALL_LIES,
     # Rules
     Lie(
         "a policy adopted with one signer",
