@@ -112,15 +112,6 @@ def open_state(payload: Payload) -> None:
     payload["after"] = write_subscriber(replace(state, voice=replace(state.voice, state=EnrolmentState.OPEN)))
 
 
-def name_caller(payload: Payload) -> None:
-    payload["call"]["caller"] = NUISANCE
-
-
-def tell_all(payload: Payload) -> None:
-    payload["fate"] = "told"
-    payload["tally"] = {"day": payload["tally"]["day"], "told": 6}
-
-
 def in_report(**values: Any) -> Callable[[Payload], None]:
     return lambda payload: payload["report"].update(values)
 
