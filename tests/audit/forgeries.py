@@ -16,7 +16,6 @@ from tests.audit.lies import (
     Log,
     Payload,
     Told,
-    added,
     find,
     forge,
     leaf_of,
@@ -85,10 +84,6 @@ def approve_alone(payload: Payload) -> None:
 def adopt_alone(payload: Payload) -> None:
     policy = seal_policy(replace(FIRST, version="own", list_cap=5000))
     payload |= {"policy": write_policy(policy), "digest": policy.digest}
-
-
-def adopt_first(log: Log) -> Told:
-    return added("policy-adopted", adopt_alone)(log)
 
 
 def swap_heir(log: Log) -> Told:
