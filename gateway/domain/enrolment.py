@@ -199,7 +199,7 @@ def decide(leg: Leg, action: Action, around: Circumstances) -> tuple[Leg, Verdic
 
 def missing_proof(channel: Channel, evidence: Evidence) -> Reason | None:
     """Tell what the evidence lacks for this channel, if anything."""
-    if not _SUFFICIENT_PROOFS[channel] & set(evidence.proofs):
+    if _SUFFICIENT_PROOFS[channel].isdisjoint(evidence.proofs):
         return Reason.PROOF_REQUIRED
     if channel in _BOOKED_CHANNELS and not (evidence.booked_by and evidence.mandate):
         return Reason.MANDATE_REQUIRED

@@ -100,14 +100,9 @@ def _forecast(verdict: Verdict, leg: Leg, capabilities: Capabilities | None, now
 def _expect(item: ItemOutcome, leg: Leg, capabilities: Capabilities | None, by_ms: int | None) -> ItemOutcome:
     precondition = _find_precondition(leg, item)
     if capabilities is not None and item.disposition in _FORECAST:
-        declared = capabilities.find(item.item)
-        return replace(
-            item,
-            precondition=precondition,
-            expected=declared.effect,
-            effective_by_ms=by_ms,
-            limitation=declared.limitation,
-        )
+        known = capabilities.find(item.item)
+        done = item.item, item.disposition, item.reason, item.switched_on
+        return ItemOutcome(*done, known.effect, by_ms, precondition, known.limitation)
     return item if precondition == item.precondition else replace(item, precondition=precondition)
 
 

@@ -79,13 +79,14 @@ def apply_defaults(
         notices=defaults.notices,
     )
     refused: list[ItemOutcome] = []
-    for action in (
-        SetRefusedCategories(refuse=defaults.refused_categories),
-        EditList(allow=False, add=defaults.reject_list),
-        EditList(allow=True, add=defaults.allow_list),
-        SetRefusedSegments(defaults.refused_segments),
-        SetQuietHours(defaults.quiet_hours),
-    ):
+    settings: tuple[tuple[tuple[object, ...], Action], ...] = (
+        (defaults.refused_categories, SetRefusedCategories(refuse=defaults.refused_categories)),
+        (defaults.reject_list, EditList(allow=False, add=defaults.reject_list)),
+        (defaults.allow_list, EditList(allow=True, add=defaults.allow_list)),
+        (defaults.refused_segments, SetRefusedSegments(defaults.refused_segments)),
+        (defaults.quiet_hours, SetQuietHours(defaults.quiet_hours)),
+    )
+    for action in [action for wished, action in settings if wished]:
         after, outcomes = apply_settings(after, action, policy, carrier, number, capabilities)
         refused.extend(outcome for outcome in outcomes if outcome.disposition is Disposition.REFUSED)
     return after, tuple(refused)

@@ -16,7 +16,6 @@ from tests.audit.lies import (
     Log,
     Payload,
     Told,
-    added,
     find,
     forge,
     leaf_of,
@@ -87,10 +86,6 @@ def adopt_alone(payload: Payload) -> None:
     payload |= {"policy": write_policy(policy), "digest": policy.digest}
 
 
-def adopt_first(log: Log) -> Told:
-    return added("policy-adopted", adopt_alone)(log)
-
-
 def swap_heir(log: Log) -> Told:
     """The new holder's entry is left out, and something else stands there."""
     index = find(log, "number_event", lambda payload: payload["follows"] == "new_epoch") + 1
@@ -110,15 +105,6 @@ def inherit(payload: Payload) -> None:
 def open_state(payload: Payload) -> None:
     state = read_subscriber(payload["after"])
     payload["after"] = write_subscriber(replace(state, voice=replace(state.voice, state=EnrolmentState.OPEN)))
-
-
-def name_caller(payload: Payload) -> None:
-    payload["call"]["caller"] = NUISANCE
-
-
-def tell_all(payload: Payload) -> None:
-    payload["fate"] = "told"
-    payload["tally"] = {"day": payload["tally"]["day"], "told": 6}
 
 
 def in_report(**values: Any) -> Callable[[Payload], None]:

@@ -167,10 +167,14 @@ async def calls(registry: Registry) -> None:
     house.clock.advance(8 * 86_400)
     await house.submit(ChooseNotices(NoticeChoice(InterceptionNotice.EACH)), channel=Channel.HOTLINE)
     await registry.calls.take(SCREENER, told_call(registry, "late"))
+    await registry.calls.take(SCREENER, told_call(registry, "withheld", withheld=True))
 
 
-def told_call(registry: Registry, name: str, action=InterceptionAction.REFUSED, called=OWN) -> InterceptionReport:
-    call = Interception(action, called, NUISANCE, registry.house.clock.now_ms(), DecidingRule.CATEGORY, "loan")
+def told_call(
+    registry: Registry, name: str, action=InterceptionAction.REFUSED, called=OWN, **changes
+) -> InterceptionReport:
+    now_ms = registry.house.clock.now_ms()
+    call = Interception(action, called, NUISANCE, now_ms, DecidingRule.CATEGORY, "loan", **changes)
     return InterceptionReport(name, call, 1)
 
 

@@ -11,8 +11,9 @@ from gateway.domain.instruction import Channel, Confirm
 from gateway.tlog.leaf import LeafType
 from gateway.tlog.replay import Fault
 from gateway.tlog.walk import Flaw
+from tests.audit.call_lies import CALL_LIES
 from tests.audit.forgeries import (
-    adopt_first,
+    adopt_alone,
     agree_for_her,
     approve_alone,
     back_date,
@@ -28,7 +29,6 @@ from tests.audit.forgeries import (
     is_heirs,
     is_opening_with_wishes,
     is_unicoms_question,
-    name_caller,
     open_state,
     readdress,
     refuse,
@@ -37,7 +37,6 @@ from tests.audit.forgeries import (
     skip_version,
     swap_heir,
     swap_opening,
-    tell_all,
     told_otherwise,
     undo_aside,
     wish_for_her,
@@ -126,13 +125,7 @@ LIES = (
         OUTCOME,
         "state after",
     ),
-    Lie(
-        "a list over the cap",
-        "rules",
-        decided(refused("LIST_FULL")),
-        OUTCOME,
-        "done where LIST_FULL",
-    ),
+    Lie("a list over the cap", "rules", decided(refused("LIST_FULL")), OUTCOME, "done where LIST_FULL"),
     Lie(
         "an order of a carrier that does not serve",
         "numbers",
@@ -317,29 +310,7 @@ LIES = (
         OUTCOME,
         "no question is open",
     ),
-    # Calls
-    Lie(
-        "a text over the day's number",
-        "calls",
-        mended("interception", tell_all, lambda p: p.get("fate") == "folded"),
-        OUTCOME,
-        "told where folded",
-    ),
-    Lie(
-        "an innocent caller's name",
-        "calls",
-        mended("interception", name_caller, lambda p: p["call"]["action"] == "challenge_passed"),
-        OUTCOME,
-        "call",
-    ),
-    Lie(
-        "a call reported by nobody",
-        "calls",
-        mended("interception", lambda p: p["call"].update(reporter="platform/x")),
-        OUTCOME,
-        "neither",
-    ),
-    Lie("a summary of other calls", "calls", changed("summary", calls=1), OUTCOME, "calls"),
+    *CALL_LIES,
     # Rules
     Lie(
         "a policy adopted with one signer",
@@ -348,7 +319,13 @@ LIES = (
         OUTCOME,
         "SECOND_SIGNER_REQUIRED",
     ),
-    Lie("a policy adopted past its signers", "rules", adopt_first, OUTCOME, "would have recorded nothing"),
+    Lie(
+        "a policy adopted past its signers",
+        "rules",
+        added("policy-adopted", adopt_alone),
+        OUTCOME,
+        "would have recorded nothing",
+    ),
     Lie("a policy with another digest", "rules", changed("policy-proposed", digest="00" * 32), OUTCOME, "digest"),
     Lie(
         "a policy rolled back that is not in force",

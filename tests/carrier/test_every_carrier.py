@@ -57,6 +57,16 @@ def test_notices_when_given_any_parameters_then_written_in_full_and_about_this_c
 
 
 @by_carrier
+def test_notice_of_a_call_when_its_number_is_withheld_then_it_says_so_and_shows_none(carrier: Carrier) -> None:
+    renderer = Renderer(carrier.data.notices)
+    call = {"time": "2026-11-25 10:00", "number": "+8613900139000", "treatment": "reject", "rule": "", "category": ""}
+    shown, withheld = (renderer.render("intercepted", {**call, **more}) for more in ({}, {"withheld": "yes"}))
+    assert "13900139000" in shown
+    assert "号码的来电" in withheld
+    assert "13900139000" not in withheld
+
+
+@by_carrier
 def test_capabilities_when_declared_then_every_carrier_has_the_templates_that_the_gateway_asks_for(
     carrier: Carrier,
 ) -> None:

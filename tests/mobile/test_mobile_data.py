@@ -121,6 +121,7 @@ def test_opened_when_opened_with_the_defaults_then_names_them_in_one_message() -
         ("effect", {**NO_NEWS, "precondition": "VOLTE_OFF"}, ["KTVOLTE"]),
         ("intercepted", {**CALL, "rule": "personal_reject"}, ["11月25日10:00", "13900139000", "黑名单"]),
         ("intercepted", {**CALL, "rule": "category", "category": "loan"}, ["贷款理财"]),
+        ("intercepted", {**CALL, "number": "", "withheld": "yes"}, ["拦截一个隐藏号码的来电。"]),
         ("guardian_asked", ASKED, ["13900139000申请", "2027年11月25日", "11月25日10:00前回复Y"]),
         ("guardian_asked", {**ASKED, "until": "", "opens": "yes"}, ["为期一年", "免费开通"]),
         ("guardian_ended", {"guardian": "", "cause": "revoked"}, ["全部守护", "被守护人解除"]),
