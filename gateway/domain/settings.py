@@ -77,6 +77,25 @@ def apply_defaults(defaults: Preferences, policy: Policy, carrier: str, number: 
     return after, tuple(refused)
 
 
+def list_wishes(wishes: Preferences) -> tuple[Item, ...]:
+    """What is wished for beyond what holds for everybody who opens and wishes nothing."""
+    items = [
+        *(Item(ItemKind.CATEGORY, code) for code in wishes.refused_categories),
+        *(Item(ItemKind.REJECT_NUMBER, number) for number in wishes.reject_list),
+        *(Item(ItemKind.ALLOW_NUMBER, number) for number in wishes.allow_list),
+        *(Item(ItemKind.SEGMENT, segment.key) for segment in wishes.refused_segments),
+    ]
+    if wishes.treatment is not NO_PREFERENCES.treatment:
+        items.append(Item(ItemKind.TREATMENT, wishes.treatment.value))
+    if wishes.stranger_policy is not NO_PREFERENCES.stranger_policy:
+        items.append(Item(ItemKind.STRANGER_POLICY, wishes.stranger_policy.value))
+    if wishes.notices != NO_PREFERENCES.notices:
+        items.append(Item(ItemKind.NOTICES, wishes.notices.interception.value))
+    if wishes.quiet_hours:
+        items.append(Item(ItemKind.QUIET_HOURS))
+    return tuple(items)
+
+
 def _done_if(changed: bool, item: Item, *, on: bool = True) -> ItemOutcome:
     return ItemOutcome(item, Disposition.DONE if changed else Disposition.ALREADY_SO, switched_on=on)
 

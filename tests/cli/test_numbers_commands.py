@@ -1,12 +1,13 @@
 """``optout numbers`` against a gateway on SQLite and mTLS, and bad input to commands about numbers."""
 
 import time
+from dataclasses import replace
 
 import grpc
 import pytest
 
 from gateway.cli.connection import GATEWAY
-from gateway.domain.instruction import Channel, Evidence, Instruction, Open, Proof
+from gateway.domain.instruction import Channel, Instruction, Open, Proof
 from gateway.domain.preferences import Medium
 from gateway.store.secret_files import make_secrets
 from optout.kit.certificates import files_of
@@ -16,6 +17,7 @@ from optout.kit.tls import channel_credentials, channel_options
 from optout.v1 import registry_pb2, registry_pb2_grpc
 from tests.api.wire import write_instruction
 from tests.cli.running import run, running
+from tests.domain.samples import CONSENT
 
 HEAD = "event_id,kind,number,effective_time,counterpart\n"
 CLAIMED = "13800138000"
@@ -45,7 +47,7 @@ def claim(folder, address):
             Medium.VOICE,
             time.time_ns() // 1_000_000,
             Open(),
-            Evidence(proofs=(Proof.AGENT,), booked_by="agent-1", mandate="order-1", notice_version="2026-05"),
+            replace(CONSENT, proofs=(Proof.AGENT,), booked_by="agent-1", mandate="order-1"),
         )
         request = registry_pb2.SubmitRequest(instruction=write_instruction(order))
         registry_pb2_grpc.RegistryServiceStub(channel).Submit(request, timeout=20)
