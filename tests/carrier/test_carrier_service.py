@@ -79,7 +79,7 @@ def make_order(order_id: str, version: int, epoch: int = 1, **fields: Any) -> ca
 
 async def test_capabilities_when_asked_then_those_of_the_data(stub: Any) -> None:
     answer = await stub.GetCapabilities(carrier_pb2.GetCapabilitiesRequest(), metadata=AS_GATEWAY)
-    assert (answer.carrier, answer.version, answer.enforcement) == ("mobile", "3", carrier_pb2.ENFORCEMENT_GATEWAY)
+    assert (answer.carrier, answer.version, answer.enforcement) == ("mobile", "4", carrier_pb2.ENFORCEMENT_GATEWAY)
     assert "help" not in answer.templates
 
 

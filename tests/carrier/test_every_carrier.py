@@ -84,6 +84,17 @@ def test_second_word_when_a_question_is_open_then_confirms_and_never_else(carrie
 
 
 @by_carrier
+def test_question_when_put_before_opening_then_it_names_who_gets_what_for_which_purpose(carrier: Carrier) -> None:
+    notices = carrier.data.notices
+    question = notices.templates["confirm_open"]
+    text = Renderer(notices).render("confirm_open", {"confirm_by": "2026-11-25 10:00"})
+    assert question.recipients
+    assert question.purposes
+    assert all(name in text for name in (*question.recipients, *question.purposes))
+    assert len(split_message(text, 0)) == 1
+
+
+@by_carrier
 def test_folder_when_listed_then_has_the_same_files_as_every_other(carrier: Carrier) -> None:
     names = {entry.name for entry in resources.files(f"adapters.{carrier.id}").iterdir()}
     assert {"__init__.py", "data.toml", "sms.py"} <= names

@@ -18,7 +18,10 @@ _AS_TELECOM = (("x-optout-party", "carrier/telecom"),)
 
 async def open_first(ports: GatewayPorts, number: str) -> types_pb2.Subscription:
     """Open the service for a number, as the first thing that happens at a gateway."""
-    instruction = make_instruction(number, types_pb2.OpenAction(), carrier="telecom")
+    instruction = make_instruction(number, types_pb2.OpenAction(), carrier="telecom", channel=types_pb2.CHANNEL_APP)
+    evidence = types_pb2.Evidence(proofs=[types_pb2.PROOF_SMS_CODE], notice_version="1", notice_digest=bytes(32))
+    evidence.separate_consent = types_pb2.CONSENT_GIVEN
+    instruction.evidence.CopyFrom(evidence)
     async with grpc.aio.insecure_channel(f"127.0.0.1:{ports.grpc}") as channel:
         stub = registry_pb2_grpc.RegistryServiceStub(channel)
         answer = await stub.Submit(registry_pb2.SubmitRequest(instruction=instruction), metadata=_AS_TELECOM)

@@ -111,7 +111,7 @@ def test_opened_when_opened_with_the_defaults_then_names_them_in_one_message() -
 @pytest.mark.parametrize(
     ("template", "parameters", "words"),
     [
-        ("confirm_open", {"confirm_by": "2026-11-25 09:05"}, ["11月25日09:05", "回复Y"]),
+        ("confirm_open", {"confirm_by": "2026-11-25 09:05"}, ["11月25日09:05", "回复Y", "免费"]),
         ("changed", {**UNCHANGED, "done": "reject_number:+8613900139000"}, ["黑名单13900139000"]),
         ("changed", {**UNCHANGED, "refused": "category:astrology=UNKNOWN_CATEGORY"}, ["拒接astrology（没有这一类别）"]),
         ("changed", {**UNCHANGED, "done": ",".join(f"allow_number:9558{n}" for n in range(7))}, ["等7项"]),
@@ -185,7 +185,7 @@ def test_notice_when_parameters_are_newer_than_the_template_then_written_without
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ("{confirm_by}前回复Y确认，不回复则不开通", "{confirmed_by}前回复Y确认"),
+        ("{confirm_by}前回复Y", "{confirmed_by}前回复Y"),
         ('words = "treatment"', 'words = "treatments"'),
         ('when = "!categories"', 'when = "!categories=no"'),
         ('prompt_until = "confirm_by"', 'prompt_until = "reason"'),
