@@ -375,7 +375,7 @@ class PlatformData:
 
 @dataclass(frozen=True, slots=True)
 class CarrierData:
-    """A carrier's `data.toml`."""
+    """A carrier's `data.toml`. Texts go to `service_code`; agents answer there, too, unless `hotline` is another."""
 
     id: str
     name: str
@@ -391,6 +391,12 @@ class CarrierData:
     smgp: SmgpData | None = None
     sgip: SgipData | None = None
     platform: PlatformData = field(default_factory=PlatformData)
+    hotline: str = ""
+
+    @property
+    def agents(self) -> str:
+        """The number at which the carrier's agents answer."""
+        return self.hotline or self.service_code
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import re
 import tomllib
 from importlib import resources
 from typing import Any
@@ -20,6 +21,7 @@ from tests.mobile.test_mobile_data import VALUES
 
 CARRIERS: list[Carrier] = [mobile.CARRIER, telecom.CARRIER, unicom.CARRIER]
 CODES = {"mobile": "10086", "telecom": "10001", "unicom": "10010"}
+AGENTS = {"mobile": "10086", "telecom": "10000", "unicom": "10010"}
 SAMPLES = 300
 
 by_carrier = pytest.mark.parametrize("carrier", CARRIERS, ids=lambda carrier: carrier.id)
@@ -85,3 +87,13 @@ def test_data_when_read_as_text_then_says_which_words_are_synthetic(carrier: Car
     data: dict[str, Any] = tomllib.loads(text)
     assert data["service_code"] == CODES[carrier.id]
     assert "All wording is synthetic" in text
+
+
+@by_carrier
+def test_data_when_it_sends_a_subscriber_somewhere_then_texts_to_its_code_and_calls_to_its_agents(
+    carrier: Carrier,
+) -> None:
+    text = (resources.files(f"adapters.{carrier.id}") / "data.toml").read_text(encoding="utf-8")
+    assert carrier.data.agents == AGENTS[carrier.id]
+    assert set(re.findall(r"(?:致电|拨打|咨询)(\d+)", text)) == {AGENTS[carrier.id]}
+    assert set(re.findall(r"到(\d+)", text)) == {CODES[carrier.id]}
