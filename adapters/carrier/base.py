@@ -219,7 +219,7 @@ class ListStyle:
 
 @dataclass(frozen=True, slots=True)
 class NoticeData:
-    """Everything a carrier says. `version` names the wording as a whole, for evidence; `signature` begins a notice.
+    """Everything a carrier says. `version` names the wording as a whole, for evidence; `signature` begins a message.
 
     `ascii_bytes` is how much plain ASCII one message takes on the carrier's links; with `gb` Chinese goes out as GBK
     (format 15) rather than UCS-2 (format 8).

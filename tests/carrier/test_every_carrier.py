@@ -6,17 +6,23 @@ import itertools
 import random
 import re
 import tomllib
+from dataclasses import replace
 from importlib import resources
 from typing import Any
 
 import pytest
 
 from adapters import mobile, telecom, unicom
+from adapters.carrier.account.words import OutcomeWords
 from adapters.carrier.base import Carrier, Verb, find_carrier
 from adapters.carrier.commands import Command, CommandContext, CommandTable, parse_command
 from adapters.carrier.contract import write_capabilities, write_opening
+from adapters.carrier.notices import NoticeWriter
+from adapters.carrier.order_answer import make_renderer, write_answer
 from adapters.carrier.templates import Renderer
 from adapters.wire.longmessage import split_message
+from adapters.wire.order import Verb as OrderVerb
+from optout.v1 import types_pb2
 from tests.mobile.test_mobile_data import VALUES
 
 CARRIERS: list[Carrier] = [mobile.CARRIER, telecom.CARRIER, unicom.CARRIER]
@@ -34,14 +40,14 @@ def test_carrier_when_looked_up_by_id_then_found_by_its_entry_point(carrier: Car
 
 @by_carrier
 def test_notices_when_given_any_parameters_then_written_in_full_and_about_this_carrier_alone(carrier: Carrier) -> None:
-    renderer = Renderer(carrier.data.notices)
+    renderer, writer = Renderer(carrier.data.notices), NoticeWriter(carrier.data.notices)
     rng = random.Random(carrier.id)
     for template in carrier.data.notices.templates:
         needs = sorted(renderer.needs(template))
         choices = list(itertools.islice(itertools.product(*(VALUES[name] for name in needs)), 20_000))
         shortest = 1000
         for values in rng.sample(choices, min(SAMPLES, len(choices))):
-            text = renderer.render(template, dict(zip(needs, values, strict=True)))
+            text = writer.say(template, dict(zip(needs, values, strict=True)))
             assert text.startswith(carrier.data.notices.signature)
             assert "{" not in text
             assert "，。" not in text
@@ -97,3 +103,15 @@ def test_data_when_it_sends_a_subscriber_somewhere_then_texts_to_its_code_and_ca
     assert carrier.data.agents == AGENTS[carrier.id]
     assert set(re.findall(r"(?:致电|拨打|咨询)(\d+)", text)) == {AGENTS[carrier.id]}
     assert set(re.findall(r"到(\d+)", text)) == {CODES[carrier.id]}
+
+
+@by_carrier
+def test_words_when_signed_then_a_message_alone_bears_the_signature(carrier: Carrier) -> None:
+    signed = replace(carrier.data, notices=replace(carrier.data.notices, signature="【signed】"))
+    assert signed.account is not None
+    outcome = types_pb2.Outcome(disposition=types_pb2.DISPOSITION_DONE)
+    outcome.subscription.state = types_pb2.ENROLMENT_STATE_OPEN
+    to_agents = write_answer(outcome, OrderVerb.QUERY, make_renderer(signed)).state_text
+    in_the_account = OutcomeWords(signed, signed.account).write("query", outcome)
+    assert [text for text in (to_agents, in_the_account) if "【" in text or "已开通" not in text] == []
+    assert NoticeWriter(signed.notices).say("contested", {}).startswith("【signed】")
