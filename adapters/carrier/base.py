@@ -179,12 +179,15 @@ class Clause:
 class TemplateData:
     """One notice. `prompt_until` names the parameter up to which a reply to it is expected.
 
-    `local` templates answer texts that never became an instruction; the gateway cannot ask for them.
+    `local` templates answer texts that never became an instruction; the gateway cannot ask for them. `recipients` and
+    `purposes` are those that its words name: who agrees to it has given separate consent to them (PIPL, article 23).
     """
 
     clauses: tuple[Clause, ...]
     prompt_until: str = ""
     local: bool = False
+    recipients: tuple[str, ...] = ()
+    purposes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

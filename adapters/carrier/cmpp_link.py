@@ -32,7 +32,8 @@ class CmppLink(StreamLink[CmppClient]):
         self._data = data
         self._has_link_id = settings.version is Version.V30
 
-    def _make_submit(self, message: OutgoingSms) -> Submit:
+    def make_submit(self, message: OutgoingSms) -> Submit:
+        """Write a message as the carrier wants to see it."""
         data, body = self._data, message.body
         return Submit(
             sequence=0,

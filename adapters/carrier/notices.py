@@ -16,7 +16,8 @@ from adapters.wire.longmessage import split_message
 CHINA_TIME = timezone(timedelta(hours=8))
 _MINUTE_MS = 60_000
 GUARDIAN_QUESTION = "guardian"
-_TARGETS = {"confirm_open": "open", "confirm_cancel": "closed", "guardian_asked": GUARDIAN_QUESTION}
+CONFIRM_OPEN, OPENING = "confirm_open", "open"
+_TARGETS = {CONFIRM_OPEN: OPENING, "confirm_cancel": "closed", "guardian_asked": GUARDIAN_QUESTION}
 """What agreeing to a question leads to, by its template (`docs/notices.md`): a state, or a guardian."""
 
 

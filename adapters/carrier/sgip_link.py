@@ -126,7 +126,8 @@ class SgipLink(StreamLink[SgipClient]):
             clock=self._clock,
         )
 
-    def _make_submit(self, message: OutgoingSms) -> Submit:
+    def make_submit(self, message: OutgoingSms) -> Submit:
+        """Write a message as the carrier wants to see it."""
         data, body = self._data, message.body
         return Submit(
             sequence=_NO_SEQUENCE,

@@ -35,7 +35,8 @@ class SmgpLink(StreamLink[SmgpClient]):
         super().__init__(parts, lambda: SmgpClient(settings))
         self._data = data
 
-    def _make_submit(self, message: OutgoingSms) -> Submit:
+    def make_submit(self, message: OutgoingSms) -> Submit:
+        """Write a message as the carrier wants to see it."""
         data, body = self._data, message.body
         return Submit(
             sequence=0,

@@ -156,8 +156,7 @@ class Intake:
     async def _submit(self, command: Command, text: Text, prompt: Prompt | None) -> bool:
         metrics = self._parts.metrics
         metrics.text(command.verb.value)
-        data, terms = self._parts.data, self._parts.sms.terms
-        instruction = make_instruction(command, text, data.id, self._opening, prompt, terms)
+        instruction = make_instruction(command, text, self._parts.data, self._opening, prompt)
         try:
             async with self._gate:
                 outcome = await self._asking.submit(instruction)

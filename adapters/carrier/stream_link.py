@@ -166,7 +166,7 @@ class StreamLink(ABC, Generic[C]):
         if connection is None:
             raise LinkDownError("link_down")
         try:
-            connection.session.submit(self._make_submit(message), message.key, connection.now())
+            connection.session.submit(self.make_submit(message), message.key, connection.now())
         except SessionError as error:
             raise LinkDownError(error.reason) from None
         except WireError as error:
@@ -193,7 +193,7 @@ class StreamLink(ABC, Generic[C]):
     # What a protocol does
 
     @abstractmethod
-    def _make_submit(self, message: OutgoingSms) -> Any:
+    def make_submit(self, message: OutgoingSms) -> Any:
         """Write a message; raise `WireError` for one that no packet can hold."""
 
     @abstractmethod

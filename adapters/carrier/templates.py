@@ -84,7 +84,11 @@ class Renderer:
 
     def needs(self, template: str) -> frozenset[str]:
         """Return the parameters that a template cannot do without. Raises `TemplateError`."""
-        return self._names[self._find(template)] - self._absent.keys()
+        return self.names(template) - self._absent.keys()
+
+    def names(self, template: str) -> frozenset[str]:
+        """Return every parameter that a template speaks of. Raises `TemplateError`."""
+        return self._names[self._find(template)]
 
     def render(self, template: str, parameters: Mapping[str, str]) -> str:
         """Write a notice. Parameters that the template does not know are ignored. Raises `TemplateError`."""

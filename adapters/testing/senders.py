@@ -15,9 +15,6 @@ from typing import Any
 import aiohttp
 import grpc
 
-from adapters.carrier.order_contractroot import ContractRootEnvelope
-from adapters.carrier.order_interboss import InterbossEnvelope
-from adapters.carrier.order_unibss import UniBssEnvelope
 from adapters.carrier.rpc import PARTY_METADATA
 from adapters.simulators.crm import Booking, CrmFault, CrmSettings, CrmSimulator, EnvelopeKind
 from adapters.simulators.faults import FaultPlan
@@ -25,6 +22,7 @@ from adapters.simulators.history import WaitError
 from adapters.simulators.smsc import EntryFilter, Happening, MobileOriginated, SmscFault, SmscSimulator
 from adapters.simulators.smsc.fault import Operation
 from adapters.testing.cases import Row, Trouble
+from adapters.testing.sheet.orders import find_kind
 from adapters.testing.stage import APP_KEY, SOURCE, Stage
 from adapters.wire import app_order
 from adapters.wire.order import Consent, Desk, Order
@@ -34,11 +32,6 @@ _AS_GATEWAY = ((PARTY_METADATA, "gateway/gateway"),)
 _LATER = 503
 _ATTEMPTS = 4
 _RETRY_S = 0.1
-_ENVELOPES = (
-    (InterbossEnvelope, EnvelopeKind.INTERBOSS),
-    (ContractRootEnvelope, EnvelopeKind.CONTRACTROOT_XML),
-    (UniBssEnvelope, EnvelopeKind.UNIBSS),
-)
 
 
 class UnplayableError(LookupError):
@@ -195,10 +188,10 @@ def find_envelope(stage: Stage) -> EnvelopeKind:
     if make is None or data is None:
         raise UnplayableError("a desk is declared, but there is no envelope")
     envelope = make(data)
-    for kind, name in _ENVELOPES:
-        if isinstance(envelope, kind):
-            return name
-    raise UnplayableError(type(envelope).__name__)
+    kind = find_kind(envelope)
+    if kind is None:
+        raise UnplayableError(type(envelope).__name__)
+    return kind
 
 
 async def open_senders(stage: Stage, cleanup: AsyncExitStack, patience_s: float) -> dict[str, Sender]:

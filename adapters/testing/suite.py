@@ -1,8 +1,9 @@
 """The carrier suite: everything that a carrier's adapter promises, over its real protocols, as a table of cases.
 
-`run_suite` plays every row of `adapters.testing.cases` that the carrier's declarations call for, and returns one result
-a row. Three rows more are about the whole: that the adapter starts, that no log line holds a number or a secret, and
-that the simulated systems saw no rule broken. Nothing outside this machine is spoken to.
+`run_suite` holds the carrier to its sheet, row by row (`adapters.testing.sheet`), plays every row of
+`adapters.testing.cases` that the carrier's declarations call for, and returns one result a row. Four rows more are
+about the whole: that there is a sheet, that the adapter starts, that no log line holds a number or a secret, and that
+the simulated systems saw no rule broken. Nothing outside this machine is spoken to.
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ from adapters.carrier.contract import name_value
 from adapters.testing.cases import Row, list_rows
 from adapters.testing.recording_gateway import Script
 from adapters.testing.senders import Sender, UnplayableError, open_senders
+from adapters.testing.sheet import Sheet, compare, observe
 from adapters.testing.stage import Stage, open_stage
 from optout.v1 import types_pb2
 
+SHEET = "sheet: what the carrier promises is written down"
 START = "start: the adapter starts, and its systems can speak to it"
 CLOSING_ROWS = ("log: no number or secret in any line", "rules: no simulated system saw one broken")
 
@@ -36,18 +39,32 @@ class Result:
         return f"{self.row}: {self.problem}" if self.problem else self.row
 
 
-def list_names(carrier: Carrier) -> Sequence[str]:
+def list_names(carrier: Carrier, sheet: Sheet) -> Sequence[str]:
     """Name the rows of a carrier, in the order of `run_suite`'s results."""
-    return [START, *(name_row(row) for row in list_rows(carrier)), *CLOSING_ROWS]
+    return [SHEET, *sheet, START, *(name_row(row) for row in list_rows(carrier)), *CLOSING_ROWS]
 
 
-async def run_suite(carrier: Carrier, folder: Path, only: str = "", patience_s: float = 30.0) -> list[Result]:
-    """Play a carrier's rows, `only` those whose names begin so; `folder` takes its journal and secrets, and is empty.
+async def run_suite(
+    carrier: Carrier, sheet: Sheet, folder: Path, only: str = "", patience_s: float = 30.0
+) -> list[Result]:
+    """Hold a carrier to its sheet, and play its rows; `folder` takes its journal and secrets, and is empty.
 
-    `patience_s` is how long the SMS channel waits for what should come back.
+    Rows are left out unless their names begin so as `only` says. `patience_s` is how long an answer is waited for.
 
-    An adapter that does not start, for what is wrong in its data, fails the first row and plays no other.
+    An adapter that does not start, for what is wrong in its data, fails that row and plays none.
     """
+    return [*check_sheet(carrier, sheet, only), *await _play_rows(carrier, folder, only, patience_s)]
+
+
+def check_sheet(carrier: Carrier, sheet: Sheet, only: str = "") -> list[Result]:
+    """Hold a carrier to its sheet, without a network. A carrier that has none yet fails by that alone."""
+    if not sheet:
+        return [Result(SHEET, f"there is none yet: optout carrier-suite {carrier.id} --write-sheet")]
+    problems = compare(sheet, observe(carrier))
+    return [Result(SHEET), *(Result(row, problem) for row, problem in problems.items() if row.startswith(only))]
+
+
+async def _play_rows(carrier: Carrier, folder: Path, only: str, patience_s: float) -> list[Result]:
     async with AsyncExitStack() as cleanup:
         try:
             stage = await cleanup.enter_async_context(open_stage(carrier, folder))
@@ -101,17 +118,24 @@ async def _play(stage: Stage, senders: dict[str, Sender], row: Row, place: int) 
     if wrong := {types_pb2.Channel.Name(one.channel) for one in seen} - {channel}:
         problems.append(f"the gateway should hear of it over {channel}, but did over {sorted(wrong)}")
     if any(_is_untold(one, stage.carrier) for one in seen):
-        problems.append("an opening that asks no second word should name the notice, and the consent to it")
+        problems.append("what opens should name the notice, its recipients and purposes, and the consent to them")
     return Result(name_row(row), "; ".join(problems))
 
 
 def _is_untold(instruction: types_pb2.Instruction, carrier: Carrier) -> bool:
-    """Whether an opening lacks its notice. One by text opens under published terms, or is asked about by text."""
+    """Whether an opening, or the word of assent to one, does not say to what notice and whether it was agreed to.
+
+    A text that opens at once has its terms, and nobody is asked about them by itself.
+    """
     evidence, by_text, sms = instruction.evidence, instruction.channel == types_pb2.CHANNEL_SMS, carrier.data.sms
-    if instruction.WhichOneof("action") != "open" or (by_text and (sms is None or sms.terms is None)):
+    action = instruction.WhichOneof("action")
+    agrees = action == "confirm" and by_text and instruction.confirm.target == types_pb2.ENROLMENT_STATE_OPEN
+    opens = action == "open" and not (by_text and (sms is None or sms.terms is None))
+    if not (agrees or opens):
         return False
     named = evidence.notice_version and evidence.notice_digest and evidence.recipients and evidence.purposes
-    return not named or (not by_text and evidence.separate_consent != types_pb2.CONSENT_GIVEN)
+    asked = agrees or not by_text
+    return not named or (asked and evidence.separate_consent != types_pb2.CONSENT_GIVEN)
 
 
 def _is_answered(row: Row, back: str) -> bool:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from gateway.service.roster import DEVELOPMENT
 from optout.kit.certificates import AuthorityError, make_development_ca
 from optout.kit.identity import Identity, IdentityError, Role
 
@@ -14,10 +15,7 @@ DEFAULT_PARTIES = (
     Identity(Role.CARRIER, "telecom"),
     Identity(Role.CARRIER, "mobile"),
     Identity(Role.CARRIER, "unicom"),
-    Identity(Role.SCREENER, "switch"),
-    Identity(Role.INSTITUTE, "institute"),
-    Identity(Role.OPERATOR, "operator-a"),
-    Identity(Role.OPERATOR, "operator-b"),
+    *DEVELOPMENT.parties(),
 )
 
 
@@ -29,7 +27,8 @@ DEFAULT_PARTIES = (
 def certs(folder: Path, parties: tuple[str, ...], hosts: tuple[str, ...], days: int) -> None:
     """Make a development authority in FOLDER with certificates for the gateway, carriers, and readers.
 
-    What is there already is kept. Never use this authority on a network that anybody relies on.
+    The gateway knows these without being told; whoever is added by --party has to be added to its roster, too. What is
+    there already is kept. Never use this authority on a network that anybody relies on.
     """
     try:
         wanted = (*DEFAULT_PARTIES, *map(_read_party, parties))

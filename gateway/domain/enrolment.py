@@ -49,7 +49,7 @@ from gateway.domain.instruction import (
 )
 from gateway.domain.policy import CarrierRules, Policy
 from gateway.domain.preferences import NO_PREFERENCES, Preferences
-from gateway.domain.settings import apply_defaults, apply_settings
+from gateway.domain.settings import apply_defaults, apply_settings, list_wishes
 from gateway.domain.subscription import EnrolmentState, Leg, Pending, Undo
 from optout.kit.number import PhoneNumber
 from optout.kit.values import dataclass, replace
@@ -194,7 +194,7 @@ def decide(leg: Leg, action: Action, around: Circumstances) -> tuple[Leg, Verdic
 
 def missing_proof(channel: Channel, evidence: Evidence) -> Reason | None:
     """Tell what the evidence lacks for this channel, if anything."""
-    if not _SUFFICIENT_PROOFS[channel] & set(evidence.proofs):
+    if _SUFFICIENT_PROOFS[channel].isdisjoint(evidence.proofs):
         return Reason.PROOF_REQUIRED
     if channel in _BOOKED_CHANNELS and not (evidence.booked_by and evidence.mandate):
         return Reason.MANDATE_REQUIRED
@@ -283,7 +283,8 @@ def _move(leg: Leg, current: Leg, move: Move, action: Action, around: Circumstan
         pending = Pending(wish, expire_ms, around.channel)
         after = replace(current, state=target, preferences=preferences, pending=pending, change_ms=around.now_ms)
         asked = _service_item(move.disposition, on=wish is _S.OPEN)
-        return after, Verdict(move.disposition, None, (asked, *refused), expire_ms)
+        listed = _list_opened(current, action, preferences, move.disposition)
+        return after, Verdict(move.disposition, None, (asked, *listed, *refused), expire_ms)
     on = target is not _S.CLOSED
     after = replace(
         current,
@@ -294,7 +295,17 @@ def _move(leg: Leg, current: Leg, move: Move, action: Action, around: Circumstan
         change_ms=around.now_ms,
         undo=None if on else _put_aside(current, around),
     )
-    return after, Verdict(Disposition.DONE, None, (_service_item(Disposition.DONE, on=on), *refused))
+    listed = _list_opened(current, action, preferences, Disposition.DONE) if on else ()
+    return after, Verdict(Disposition.DONE, None, (_service_item(Disposition.DONE, on=on), *listed, *refused))
+
+
+def _list_opened(
+    current: Leg, action: Action, opened: Preferences, disposition: Disposition
+) -> tuple[ItemOutcome, ...]:
+    """What an opening switches on, or will, besides the service; what is on or comes back is not told again."""
+    if current.refusing or not isinstance(action, Open | Confirm):
+        return ()
+    return tuple(ItemOutcome(item, disposition) for item in list_wishes(opened))
 
 
 def _open_ms(current: Leg, action: Action, now_ms: int) -> int | None:

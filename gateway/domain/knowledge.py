@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from operator import attrgetter
 
 from gateway.domain.capability import Capabilities
@@ -38,6 +39,11 @@ def list_items(leg: Leg) -> tuple[Item, ...]:
     if not leg.refusing:
         return ()
     wishes = leg.preferences
+    # Most have the same few wishes, but for their lists of numbers, which are not kept here.
+    return _sort_items(wishes) if wishes.reject_list or wishes.allow_list else _sort_few_items(wishes)
+
+
+def _sort_items(wishes: Preferences) -> tuple[Item, ...]:
     items = [
         *(Item(ItemKind.CATEGORY, code) for code in wishes.refused_categories),
         *(Item(ItemKind.REJECT_NUMBER, number) for number in wishes.reject_list),
@@ -50,6 +56,9 @@ def list_items(leg: Leg) -> tuple[Item, ...]:
     if wishes.quiet_hours:
         items.append(_QUIET_HOURS)
     return tuple(sorted(items))
+
+
+_sort_few_items = lru_cache(maxsize=1024)(_sort_items)
 
 
 def begin(before: Leg, after: Leg, version: int, capabilities: Capabilities | None, now_ms: int) -> Leg:

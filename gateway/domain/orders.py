@@ -20,6 +20,7 @@ from gateway.domain.serving import judge_order
 from gateway.domain.subscription import Leg, Subscriber
 from optout.kit.values import replace
 
+_FORECAST = frozenset({Disposition.DONE, Disposition.NEEDS_CONFIRMATION})
 OFFERED_MEDIA = frozenset({Medium.VOICE})
 
 
@@ -86,19 +87,21 @@ def _count_once(after: Subscriber, version: int) -> Subscriber:
 
 
 def _forecast(verdict: Verdict, leg: Leg, capabilities: Capabilities | None, now_ms: int) -> Verdict:
-    """The verdict with what may be expected of what was done, and what is known to stand in its way."""
+    """The verdict with what may be expected of what was or would be done, and what is known to stand in its way."""
     if not verdict.items:
         return verdict
-    by_ms = None if capabilities is None else capabilities.effective_by(now_ms)
+    # What waits for a second word is in effect at the latest if that comes at the last moment.
+    from_ms = now_ms if verdict.confirm_by_ms is None else verdict.confirm_by_ms
+    by_ms = None if capabilities is None else capabilities.effective_by(from_ms)
     items = tuple([_expect(item, leg, capabilities, by_ms) for item in verdict.items])
     return Verdict(verdict.disposition, verdict.reason, items, verdict.confirm_by_ms)
 
 
 def _expect(item: ItemOutcome, leg: Leg, capabilities: Capabilities | None, by_ms: int | None) -> ItemOutcome:
     precondition = _find_precondition(leg, item)
-    if capabilities is not None and item.disposition is Disposition.DONE:
+    if capabilities is not None and item.disposition in _FORECAST:
         expected = capabilities.expect(item.item)
-        return replace(item, precondition=precondition, expected=expected, effective_by_ms=by_ms)
+        return ItemOutcome(item.item, item.disposition, item.reason, item.switched_on, expected, by_ms, precondition)
     return item if precondition == item.precondition else replace(item, precondition=precondition)
 
 

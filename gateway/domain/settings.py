@@ -64,16 +64,36 @@ def apply_defaults(defaults: Preferences, policy: Policy, carrier: str, number: 
         notices=defaults.notices,
     )
     refused: list[ItemOutcome] = []
-    for action in (
-        SetRefusedCategories(refuse=defaults.refused_categories),
-        EditList(allow=False, add=defaults.reject_list),
-        EditList(allow=True, add=defaults.allow_list),
-        SetRefusedSegments(defaults.refused_segments),
-        SetQuietHours(defaults.quiet_hours),
-    ):
+    settings: tuple[tuple[tuple[object, ...], Action], ...] = (
+        (defaults.refused_categories, SetRefusedCategories(refuse=defaults.refused_categories)),
+        (defaults.reject_list, EditList(allow=False, add=defaults.reject_list)),
+        (defaults.allow_list, EditList(allow=True, add=defaults.allow_list)),
+        (defaults.refused_segments, SetRefusedSegments(defaults.refused_segments)),
+        (defaults.quiet_hours, SetQuietHours(defaults.quiet_hours)),
+    )
+    for action in [action for wished, action in settings if wished]:
         after, outcomes = apply_settings(after, action, policy, carrier, number)
         refused.extend(outcome for outcome in outcomes if outcome.disposition is Disposition.REFUSED)
     return after, tuple(refused)
+
+
+def list_wishes(wishes: Preferences) -> tuple[Item, ...]:
+    """What is wished for beyond what holds for everybody who opens and wishes nothing."""
+    items = [
+        *(Item(ItemKind.CATEGORY, code) for code in wishes.refused_categories),
+        *(Item(ItemKind.REJECT_NUMBER, number) for number in wishes.reject_list),
+        *(Item(ItemKind.ALLOW_NUMBER, number) for number in wishes.allow_list),
+        *(Item(ItemKind.SEGMENT, segment.key) for segment in wishes.refused_segments),
+    ]
+    if wishes.treatment is not NO_PREFERENCES.treatment:
+        items.append(Item(ItemKind.TREATMENT, wishes.treatment.value))
+    if wishes.stranger_policy is not NO_PREFERENCES.stranger_policy:
+        items.append(Item(ItemKind.STRANGER_POLICY, wishes.stranger_policy.value))
+    if wishes.notices != NO_PREFERENCES.notices:
+        items.append(Item(ItemKind.NOTICES, wishes.notices.interception.value))
+    if wishes.quiet_hours:
+        items.append(Item(ItemKind.QUIET_HOURS))
+    return tuple(items)
 
 
 def _done_if(changed: bool, item: Item, *, on: bool = True) -> ItemOutcome:

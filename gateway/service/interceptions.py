@@ -158,7 +158,9 @@ class InterceptionUnit:
             "revision": self.report.revision,
             "reporter": self._reporter,
         }
-        if call.is_stopped and call.caller is not None:
+        if call.is_stopped and call.withheld:
+            described["withheld"] = True
+        elif call.is_stopped and call.caller is not None:
             described["caller"] = call.caller
         return described
 
@@ -182,7 +184,9 @@ class InterceptionUnit:
     @property
     def _digest(self) -> bytes:
         call = self.report.call
-        content = [call.action.value, call.called, call.caller, call.call_ms, _rule(call), call.category]
+        content: list[object] = [call.action.value, call.called, call.caller, call.call_ms, _rule(call), call.category]
+        # Where it is not withheld, digests are those of the time before anybody could say so.
+        content += [True] if call.withheld else []
         return self.recorder.vault.content_digest(json.dumps(content).encode())
 
 

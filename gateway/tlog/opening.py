@@ -141,9 +141,12 @@ def _may_have_fraction(payload: bytes) -> bool:
     marked = payload.translate(_MARKS)
     if b":0e" in marked or b":-0e" in marked:
         return True
-    if b"0.0" not in marked:
-        return False
-    return any(part.rstrip(b"0")[-1:] in {b":", b"-"} for part in marked.split(b".")[:-1])
+    before, point, rest = marked.partition(b"0.0")
+    while point:
+        if before.rstrip(b"0")[-1:] in _BEFORE_NUMBERS:
+            return True
+        before, point, rest = rest.partition(b"0.0")
+    return False
 
 
 def _is_shallow(value: Any, depth: int) -> bool:
@@ -180,6 +183,7 @@ def _read_int(text: str) -> int:
 
 _DECODER = json.JSONDecoder(parse_int=_read_int, parse_float=_refuse_number, parse_constant=_refuse_number)
 _MARKS = bytes.maketrans(b",[123456789", b"::000000000")
+_BEFORE_NUMBERS = frozenset({b":", b"-"})
 _NESTED = frozenset({dict, list})
 _PLAIN = frozenset({str, bool, type(None)})
 

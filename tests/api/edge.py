@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -17,20 +17,21 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from google.rpc.error_details_pb2 import ErrorInfo
 from grpc_status import rpc_status
 
-from gateway.api.identity import known_by_policy
+from gateway.api.identity import known_party
 from gateway.api.server import GatewayServer, ServerSettings, Services, build_server
 from gateway.service.audit import AuditService, LogRooms
 from gateway.service.interceptions import InterceptionBook
 from gateway.service.operations import OperationsService
 from gateway.service.operator_keys import OperatorKeys
 from gateway.service.policy import PolicyService
+from gateway.service.roster import DEVELOPMENT
 from gateway.service.screening import ScreeningService
 from gateway.telemetry import Telemetry
 from optout.kit.certificates import files_of, make_development_ca
 from optout.kit.identity import Identity, Role
 from optout.kit.tls import TlsFiles, channel_credentials, channel_options
 from optout.v1 import audit_pb2_grpc, number_pb2_grpc, policy_pb2_grpc, registry_pb2_grpc, screening_pb2_grpc
-from tests.service.house import INSTITUTE, MOBILE, OPERATOR, PLATFORM, SCREENER, TELECOM, House, open_house
+from tests.service.house import MOBILE, PLATFORM, SCREENER, TELECOM, House, open_house
 
 GATEWAY = Identity(Role.GATEWAY, "gateway")
 OTHER_OPERATOR = Identity(Role.OPERATOR, "operator-b")
@@ -38,7 +39,11 @@ WITNESS = Identity(Role.WITNESS, "witness-a")
 GHOST = Identity(Role.CARRIER, "ghost")
 """A carrier that the authority has certified and the policy does not know."""
 
-PARTIES = (GATEWAY, MOBILE, TELECOM, INSTITUTE, PLATFORM, SCREENER, OPERATOR, OTHER_OPERATOR, WITNESS, GHOST)
+STRANGERS = tuple(Identity(role, "stranger") for role in Role if role not in {Role.CARRIER, Role.GATEWAY})
+"""One of each role that the authority has certified and the roster does not know."""
+ROSTER = replace(DEVELOPMENT, platforms=(PLATFORM.party,), witnesses=(WITNESS.party,))
+
+PARTIES = (GATEWAY, MOBILE, TELECOM, *ROSTER.parties(), GHOST, *STRANGERS)
 
 
 def make_pki(folder: Path) -> dict[Identity, TlsFiles]:
@@ -128,7 +133,7 @@ async def open_edge(folder: Path, keys: OperatorKeys | None = None, **changes: o
         screening = ScreeningService(house.store, house.recorder, house.policies)
         await screening.load()
         telemetry = Telemetry()
-        policy = PolicyService(house.store, house.recorder, house.policies, screening, keys, house.clock)
+        policy = PolicyService(house.store, house.recorder, house.policies, screening, keys, house.clock, ROSTER)
         rooms = house.log_rooms()
         await rooms.signer.start()
         services = Services(
@@ -139,7 +144,7 @@ async def open_edge(folder: Path, keys: OperatorKeys | None = None, **changes: o
             InterceptionBook(house.store, house.recorder, house.policies),
             OperationsService(house.store, house.recorder),
             AuditService(house.store, house.recorder, house.policies, rooms),
-            known_by_policy(house.policies),
+            known_party(house.policies, ROSTER),
             house.clock,
         )
         fields = {"listen": "127.0.0.1:0", "tls": files_of(folder, GATEWAY)} | changes

@@ -86,6 +86,7 @@ def test_report_when_whole_then_read_field_by_field():
         InterceptionAction.REFUSED, OWN, NUISANCE, CALL_MS, DecidingRule.PERSONAL_REJECT, "loan"
     )
     assert (read.id, read.revision) == ("c-1", 2)
+    assert read_interception(dealt(presentation_withheld=True)).call.withheld
     bare = read_interception(dealt(caller="", rule=0))
     assert (bare.call.caller, bare.call.rule) == (None, None)
 

@@ -37,7 +37,7 @@ from gateway.domain.interception import Interception, InterceptionAction
 from gateway.domain.knowledge import ReportedEffect
 from gateway.domain.lines import Line
 from gateway.domain.policy import DecidingRule
-from gateway.domain.preferences import InterceptionNotice, Medium, NoticeChoice
+from gateway.domain.preferences import InterceptionNotice, Medium, NoticeChoice, Preferences
 from gateway.domain.ties import GuardianScope
 from gateway.service.claims import Contest
 from gateway.service.eraser import Eraser
@@ -86,6 +86,7 @@ async def orders(registry: Registry) -> None:
     untold = house.instruction(Open(), number=THIRD, channel=Channel.HOTLINE)
     untold = replace(untold, evidence=replace(untold.evidence, separate_consent=Consent.NOT_ASKED))
     await house.registry.submit(MOBILE, untold)
+    await house.submit(Open(Preferences(refused_categories=("loan",))), number=THIRD)
 
 
 async def effects(registry: Registry) -> None:
@@ -159,10 +160,14 @@ async def calls(registry: Registry) -> None:
     house.clock.advance(8 * 86_400)
     await house.submit(ChooseNotices(NoticeChoice(InterceptionNotice.EACH)), channel=Channel.HOTLINE)
     await registry.calls.take(SCREENER, told_call(registry, "late"))
+    await registry.calls.take(SCREENER, told_call(registry, "withheld", withheld=True))
 
 
-def told_call(registry: Registry, name: str, action=InterceptionAction.REFUSED, called=OWN) -> InterceptionReport:
-    call = Interception(action, called, NUISANCE, registry.house.clock.now_ms(), DecidingRule.CATEGORY, "loan")
+def told_call(
+    registry: Registry, name: str, action=InterceptionAction.REFUSED, called=OWN, **changes
+) -> InterceptionReport:
+    now_ms = registry.house.clock.now_ms()
+    call = Interception(action, called, NUISANCE, now_ms, DecidingRule.CATEGORY, "loan", **changes)
     return InterceptionReport(name, call, 1)
 
 

@@ -60,6 +60,16 @@ def test_notices_when_given_any_parameters_then_written_in_full_and_about_this_c
 
 
 @by_carrier
+def test_notice_of_a_call_when_its_number_is_withheld_then_it_says_so_and_shows_none(carrier: Carrier) -> None:
+    renderer = Renderer(carrier.data.notices)
+    call = {"time": "2026-11-25 10:00", "number": "+8613900139000", "treatment": "reject", "rule": "", "category": ""}
+    shown, withheld = (renderer.render("intercepted", {**call, **more}) for more in ({}, {"withheld": "yes"}))
+    assert "13900139000" in shown
+    assert "号码的来电" in withheld
+    assert "13900139000" not in withheld
+
+
+@by_carrier
 def test_capabilities_when_declared_then_every_carrier_has_the_templates_that_the_gateway_asks_for(
     carrier: Carrier,
 ) -> None:
@@ -79,6 +89,17 @@ def test_second_word_when_a_question_is_open_then_confirms_and_never_else(carrie
     for text in ("Y", "是", "确认"):
         assert parse_command(table, text, CommandContext(has_prompt=True)) == Command(Verb.CONFIRM)
         assert not isinstance(parse_command(table, text, CommandContext()), Command)
+
+
+@by_carrier
+def test_question_when_put_before_opening_then_it_names_who_gets_what_for_which_purpose(carrier: Carrier) -> None:
+    notices = carrier.data.notices
+    question = notices.templates["confirm_open"]
+    text = Renderer(notices).render("confirm_open", {"confirm_by": "2026-11-25 10:00"})
+    assert question.recipients
+    assert question.purposes
+    assert all(name in text for name in (*question.recipients, *question.purposes))
+    assert len(split_message(text, 0)) == 1
 
 
 @by_carrier

@@ -22,6 +22,7 @@ import pytest
 from adapters import mobile, telecom, unicom
 from adapters.carrier.base import Carrier, CarrierData
 from adapters.carrier.order_interboss import InterbossEnvelope
+from adapters.testing.sheet import read_sheet
 from adapters.testing.suite import Result, list_names, run_suite
 from optout.kit.config import load
 from optout.kit.redact import find_numbers
@@ -33,11 +34,13 @@ CARRIERS = {
 CAP_AND_FROZEN = '2004 = "cap_reached"\n2005 = "number_frozen"'
 FROZEN_AND_CAP = '2004 = "number_frozen"\n2005 = "cap_reached"'
 PACKAGES = {"telecom": telecom, "mobile": mobile, "unicom": unicom, "broadnet": optout_broadnet}
+SHEETS = {name: read_sheet(package.__name__) for name, package in PACKAGES.items()}
 
 
 def play(carrier: Carrier, only: str = "", patience_s: float = 30.0) -> dict[str, Result]:
     with tempfile.TemporaryDirectory() as folder:
-        return {result.row: result for result in asyncio.run(run_suite(carrier, Path(folder), only, patience_s))}
+        run = run_suite(carrier, SHEETS[carrier.id], Path(folder), only, patience_s)
+        return {result.row: result for result in asyncio.run(run)}
 
 
 @functools.cache
@@ -50,7 +53,7 @@ def failed(results: dict[str, Result]) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("carrier_id", "row"), [(name, row) for name in CARRIERS for row in list_names(CARRIERS[name])]
+    ("carrier_id", "row"), [(name, row) for name in CARRIERS for row in list_names(CARRIERS[name], SHEETS[name])]
 )
 def test_carrier_when_a_row_is_played_then_it_holds(carrier_id: str, row: str) -> None:
     assert play_once(carrier_id)[row] == Result(row)
@@ -142,7 +145,7 @@ def test_command_when_a_fourth_carrier_is_installed_then_plays_its_suite_by_the_
     installed: Path,
 ) -> None:
     done = run_command(installed, "broadnet")
-    count = len(list_names(optout_broadnet.CARRIER))
+    count = len(list_names(optout_broadnet.CARRIER, SHEETS["broadnet"]))
     assert (done.returncode, done.stdout) == (0, f"broadnet: {count} of {count} rows hold\n"), done.stderr
 
 

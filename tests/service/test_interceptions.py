@@ -74,6 +74,25 @@ async def test_report_when_repeated_then_it_is_taken_in_once_and_other_content_i
         assert not (await book(house).take(replace(SCREENER, party="other"), told(house))).is_repeated
 
 
+async def test_call_when_its_caller_withheld_the_number_then_neither_notice_nor_log_holds_it():
+    async with open_house() as house:
+        await open_it(house)
+        assert (await book(house).take(SCREENER, told(house, withheld=True))).fate is Fate.TOLD
+        ((_, notice),) = await waiting(house)
+        assert (notice.template, notice.parameters["number"], notice.parameters["withheld"]) == (
+            "intercepted",
+            "",
+            "yes",
+        )
+        payload = (await house.payloads())[-1]
+        assert payload["call"]["withheld"] is True
+        assert NUISANCE not in str(payload)
+        assert (await book(house).take(SCREENER, told(house, withheld=True))).is_repeated
+        with pytest.raises(RefusedError) as refusal:
+            await book(house).take(SCREENER, told(house))
+        assert refusal.value.reason is Reason.ID_REUSED
+
+
 @pytest.mark.parametrize("action", [A.CHALLENGE_PASSED, A.FAILED_OPEN])
 async def test_call_that_rang_when_reported_then_the_callers_number_is_nowhere(action):
     async with open_house() as house:

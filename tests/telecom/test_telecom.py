@@ -57,14 +57,12 @@ def test_opening_when_one_text_opens_then_it_names_the_published_terms_and_that_
     assert SMS is not None
     assert SMS.terms is not None
     text = Text("901234", b"id", PhoneNumber("+8613300133000"), "KTFSR", b"d" * 32, 0)
-    made = make_instruction(Command(Verb.OPEN), text, "telecom", types_pb2.Preferences(), None, SMS.terms).evidence
+    made = make_instruction(Command(Verb.OPEN), text, CARRIER.data, types_pb2.Preferences()).evidence
     assert (made.notice_version, made.notice_digest) == (SMS.terms.version, sha256(SMS.terms.text.encode()).digest())
     assert all(name in SMS.terms.text for name in (*made.recipients, *made.purposes, "KTFSR", "免费"))
     assert made.recipients
     assert made.separate_consent == types_pb2.CONSENT_UNSPECIFIED
-    settings = make_instruction(
-        Command(Verb.REFUSE_CATEGORY, ("loan",)), text, "telecom", types_pb2.Preferences(), None, SMS.terms
-    )
+    settings = make_instruction(Command(Verb.REFUSE_CATEGORY, ("loan",)), text, CARRIER.data, types_pb2.Preferences())
     assert settings.evidence.notice_version == ""
 
 

@@ -87,7 +87,9 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_ROLE_NOT_ALLOWED: _ErrorReason.ValueType  # 42
     """The caller's role may not call this method. Example: the institute calls Submit. PERMISSION_DENIED."""
     ERROR_REASON_UNKNOWN_PARTY: _ErrorReason.ValueType  # 43
-    """The certificate is valid but names no known party. Example: no spiffe URI in its SAN. UNAUTHENTICATED."""
+    """The certificate is valid but names no known party. Example: no spiffe URI in its SAN, or an operator that is not on
+    the gateway's roster. UNAUTHENTICATED.
+    """
     ERROR_REASON_CERTIFICATE_DENIED: _ErrorReason.ValueType  # 44
     """The certificate has been withdrawn. Example: its serial is on the deny list. UNAUTHENTICATED."""
     ERROR_REASON_NUMBER_FROZEN: _ErrorReason.ValueType  # 45
@@ -107,7 +109,9 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_LINE_CONFLICT: _ErrorReason.ValueType  # 65
     """Lines overlap with another holder's. Example: two platforms declare one prefix. FAILED_PRECONDITION."""
     ERROR_REASON_SECOND_SIGNER_REQUIRED: _ErrorReason.ValueType  # 66
-    """A second, different signer is needed. Example: one operator approves its own proposal. FAILED_PRECONDITION."""
+    """A second, different signer is needed. Example: one operator approves its own proposal, or that of one who is not on
+    the gateway's roster any more. FAILED_PRECONDITION.
+    """
     ERROR_REASON_INVALID_POLICY: _ErrorReason.ValueType  # 67
     """A policy is not consistent in itself. Example: a system list that would refuse a protected number. FAILED_PRECONDITION."""
     ERROR_REASON_OVERLOADED: _ErrorReason.ValueType  # 80
@@ -201,7 +205,9 @@ ERROR_REASON_WRONG_CARRIER: ErrorReason.ValueType  # 41
 ERROR_REASON_ROLE_NOT_ALLOWED: ErrorReason.ValueType  # 42
 """The caller's role may not call this method. Example: the institute calls Submit. PERMISSION_DENIED."""
 ERROR_REASON_UNKNOWN_PARTY: ErrorReason.ValueType  # 43
-"""The certificate is valid but names no known party. Example: no spiffe URI in its SAN. UNAUTHENTICATED."""
+"""The certificate is valid but names no known party. Example: no spiffe URI in its SAN, or an operator that is not on
+the gateway's roster. UNAUTHENTICATED.
+"""
 ERROR_REASON_CERTIFICATE_DENIED: ErrorReason.ValueType  # 44
 """The certificate has been withdrawn. Example: its serial is on the deny list. UNAUTHENTICATED."""
 ERROR_REASON_NUMBER_FROZEN: ErrorReason.ValueType  # 45
@@ -221,7 +227,9 @@ ERROR_REASON_EVENT_CONFLICT: ErrorReason.ValueType  # 64
 ERROR_REASON_LINE_CONFLICT: ErrorReason.ValueType  # 65
 """Lines overlap with another holder's. Example: two platforms declare one prefix. FAILED_PRECONDITION."""
 ERROR_REASON_SECOND_SIGNER_REQUIRED: ErrorReason.ValueType  # 66
-"""A second, different signer is needed. Example: one operator approves its own proposal. FAILED_PRECONDITION."""
+"""A second, different signer is needed. Example: one operator approves its own proposal, or that of one who is not on
+the gateway's roster any more. FAILED_PRECONDITION.
+"""
 ERROR_REASON_INVALID_POLICY: ErrorReason.ValueType  # 67
 """A policy is not consistent in itself. Example: a system list that would refuse a protected number. FAILED_PRECONDITION."""
 ERROR_REASON_OVERLOADED: ErrorReason.ValueType  # 80

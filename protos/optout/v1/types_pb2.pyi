@@ -1765,14 +1765,14 @@ class ItemOutcome(_message.Message):
     reason: _errors_pb2.ErrorReason.ValueType
     """Output only. Why it was refused."""
     expected: Global___ExpectedEffect.ValueType
-    """Output only. What may be expected of it in the carrier's network."""
+    """Output only. What may be expected of it in the carrier's network, if it is done or will be once it is confirmed."""
     @_builtins.property
     def item(self) -> Global___Item:
         """Output only. The item."""
 
     @_builtins.property
     def effective_by(self) -> _timestamp_pb2.Timestamp:
-        """Output only. When it should be in effect."""
+        """Output only. When it should be in effect; of what waits for a confirmation, if that comes at the last moment."""
 
     @_builtins.property
     def precondition(self) -> Global___Precondition:
@@ -1824,7 +1824,7 @@ class Outcome(_message.Message):
     """Output only. True if this is the first answer given again to a repeated instruction."""
     @_builtins.property
     def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___ItemOutcome]:
-        """Output only. Item by item."""
+        """Output only. Item by item: the service and what is on with it of an opening, the wishes of a setting."""
 
     @_builtins.property
     def confirm_by(self) -> _timestamp_pb2.Timestamp:
