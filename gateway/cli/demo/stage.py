@@ -193,9 +193,7 @@ class Stage:
             f"screening has come to revision {revision}",
         )
 
-    async def log_in(
-        self, place: CarrierStage, browser: PageBrowser, number: str, *fields: tuple[str, str]
-    ) -> Page:
+    async def log_in(self, place: CarrierStage, browser: PageBrowser, number: str, *fields: tuple[str, str]) -> Page:
         """Bind a number to a user of an account by one-tap login, on the settings page."""
         request = login_pb2.LoginServiceIssueTokenRequest(
             carrier=place.carrier.id, app_id=place.carrier.login_app, number=number
