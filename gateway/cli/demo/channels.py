@@ -208,18 +208,18 @@ async def _list_missed(stage: Stage, place: CarrierStage) -> list[str]:
     number = place.carrier.subscriber
     texts = smsc_pb2.SmscFilter(event=smsc_pb2.SMSC_EVENT_MO_ACKNOWLEDGED, number=number)
     sms = await place.smsc.ListHistory(smsc_pb2.SmscServiceListHistoryRequest(filter=texts))
-    found = {"SMS": sms.entries}
+    found = {"SMS": len(sms.entries)}
     for desk in ("hotline", "hall"):
         booked = crm_pb2.CrmFilter(number=number, desk=desk, result="done")
         orders = await place.crm.ListHistory(crm_pb2.CrmServiceListHistoryRequest(filter=booked))
-        found[desk] = orders.entries
+        found[desk] = len(orders.entries)
     said = wechat_pb2.WechatFilter(openid=USER, text_contains="成功")
     chat = await place.wechat.ListHistory(wechat_pb2.WechatServiceListHistoryRequest(filter=said))
-    found["WeChat account"] = chat.entries
+    found["WeChat account"] = len(chat.entries)
     asked = login_pb2.LoginFilter(event=login_pb2.LOGIN_EVENT_EXCHANGED, carrier=place.carrier.id)
     logins = await stage.login.ListHistory(login_pb2.LoginServiceListHistoryRequest(filter=asked))
-    found["one-tap login"] = logins.entries
-    return [channel for channel, entries in found.items() if not entries]
+    found["one-tap login"] = len(logins.entries)
+    return [channel for channel, count in found.items() if not count]
 
 
 async def _book(place: CarrierStage, verb: str, **fields: object) -> crm_pb2.CrmAnswer:
