@@ -205,7 +205,7 @@ class Stage:
         self, place: CarrierStage, order: Mapping[str, Any], *, is_forged: bool = False
     ) -> tuple[int, Any]:
         """Book as the carrier's own app does, by signed JSON, or as somebody who lacks its key; status and answer."""
-        body = json.dumps({"serial": uuid.uuid4().hex} | order, ensure_ascii=False).encode()
+        body = json.dumps({"serial": uuid.uuid4().hex, **order}, ensure_ascii=False).encode()
         secret = uuid.uuid4().hex if is_forged else read_secret(self.folder / "app.secret")
         headers = write_headers(APP_KEY, secret, body, time.time_ns() // 1_000_000, uuid.uuid4().hex)
         async with (
