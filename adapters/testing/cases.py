@@ -64,7 +64,8 @@ class Row:
 
 LOST: Final = Script(heard=False, strikes=1)
 UNTAKEN: Final = Script(applied=False, heard=False, strikes=1)
-SLOW: Final = Script(delay_s=0.8, strikes=1)
+SLOW: Final = Script(delay_s=1.2, strikes=1)
+"""Slower than the stage lets an attempt, or an answer to a desk, take."""
 NOT_SERVED: Final = Script(refusal="NOT_SERVED")
 PREFIXES: Final = ("133", "138", "130", "192")
 """One of each carrier's own: telecom, mobile, unicom, broadnet."""

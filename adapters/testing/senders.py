@@ -31,7 +31,7 @@ from optout.v1 import carrier_pb2, carrier_pb2_grpc
 
 _AS_GATEWAY = ((PARTY_METADATA, "gateway/gateway"),)
 _LATER = 503
-_ATTEMPTS = 4
+_ATTEMPTS = 12
 _RETRY_S = 0.1
 
 

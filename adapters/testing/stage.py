@@ -130,7 +130,9 @@ async def _start_smsc(stage: Stage, cleanup: AsyncExitStack) -> tuple[LinkConfig
         corp_id=_CORP_ID if is_sgip else "",
         call_back=CallBack("127.0.0.1", port) if is_sgip else None,
     )
-    stage.smsc = SmscSimulator(SmscSettings((account,), protocol, resend_s=0.5, redial_s=0.1))
+    # On a busy machine a message that goes byte by byte takes seconds. Sent again meanwhile, it would fill the link with
+    # copies of itself, and nothing after it would get through.
+    stage.smsc = SmscSimulator(SmscSettings((account,), protocol, resend_s=20.0, redial_s=0.1))
     await stage.smsc.start()
     cleanup.push_async_callback(stage.smsc.stop, 0.2)
     sgip = SgipConfig(node=_NODE, corp_id=_CORP_ID, listen=f"127.0.0.1:{port}", reconnect_least_s=0.05)
@@ -161,11 +163,11 @@ def _make_config(stage: Stage, links: tuple[LinkConfig, ...], account: AccountCo
     if carrier.make_order_envelope is not None and carrier.data.orders is not None:
         is_signed = carrier.make_order_envelope(carrier.data.orders).is_signed
         secret = stage.write_secret("crm.secret") if is_signed else None
-        orders = OrdersConfig("127.0.0.1:0", sources=(OrderSourceConfig(SOURCE, secret),), answer_within_s=0.6)
+        orders = OrdersConfig("127.0.0.1:0", sources=(OrderSourceConfig(SOURCE, secret),), answer_within_s=0.9)
     return AdapterConfig(
         grpc=GrpcConfig("127.0.0.1:0", insecure_dev=True, drain_s=1.0),
         gateway=GatewayConfig(
-            f"127.0.0.1:{stage.gateway.port}", submit_timeout_s=2.0, attempt_timeout_s=0.5, retry_first_s=0.02
+            f"127.0.0.1:{stage.gateway.port}", submit_timeout_s=15.0, attempt_timeout_s=1.0, retry_first_s=0.02
         ),
         http=HttpConfig(""),
         journal=JournalConfig(
