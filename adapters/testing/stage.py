@@ -22,9 +22,11 @@ from adapters.carrier.settings import (
     LinkConfig,
     OrdersConfig,
     OrderSourceConfig,
+    PlatformConfig,
     SgipConfig,
     SmsConfig,
 )
+from adapters.simulators.platform import PlatformSettings, PlatformSimulator
 from adapters.simulators.smsc import Account, SmscSettings, SmscSimulator
 from adapters.simulators.smsc.settings import CallBack, Protocol
 from adapters.testing.recording_gateway import RecordingGateway
@@ -65,7 +67,8 @@ class LogBook(logging.Handler):
 class Stage:
     """Everything at work. `passwords` are all secrets, by file name.
 
-    `smsc` is None for a carrier without SMS links, `wechat` for one without an account or a login.
+    `smsc` is None for a carrier without SMS links, `wechat` for one without an account or a login, `platform` for one
+    that leaves enforcing to the gateway.
     """
 
     carrier: Carrier
@@ -75,6 +78,7 @@ class Stage:
     passwords: dict[str, str] = field(default_factory=dict)
     smsc: SmscSimulator | None = None
     wechat: WechatSystems | None = None
+    platform: PlatformSimulator | None = None
     addresses: Addresses = field(default_factory=lambda: Addresses("", ""))
 
     def write_secret(self, name: str, secret: str = "") -> Path:
@@ -99,7 +103,10 @@ async def open_stage(carrier: Carrier, folder: Path) -> AsyncIterator[Stage]:
         if carrier.make_sms_link is not None:
             links = await _start_smsc(stage, cleanup)
         account = None if carrier.data.account is None else await _start_account(stage, cleanup)
-        await _start_adapter(stage, _make_config(stage, links, account), cleanup)
+        config = _make_config(stage, links, account)
+        if carrier.data.capabilities.enforcement == "platform":
+            config = replace(config, platform=await _start_platform(stage, cleanup))
+        await _start_adapter(stage, config, cleanup)
         yield stage
 
 
@@ -130,8 +137,8 @@ async def _start_smsc(stage: Stage, cleanup: AsyncExitStack) -> tuple[LinkConfig
         corp_id=_CORP_ID if is_sgip else "",
         call_back=CallBack("127.0.0.1", port) if is_sgip else None,
     )
-    # On a busy machine a message that goes byte by byte takes seconds. Sent again meanwhile, it would fill the link with
-    # copies of itself, and nothing after it would get through.
+    # On a busy machine a message that goes byte by byte takes seconds. Sent again meanwhile, it would fill the link
+    # with copies of itself, and nothing after it would get through.
     stage.smsc = SmscSimulator(SmscSettings((account,), protocol, resend_s=20.0, redial_s=0.1))
     await stage.smsc.start()
     cleanup.push_async_callback(stage.smsc.stop, 0.2)
@@ -180,6 +187,15 @@ def _make_config(stage: Stage, links: tuple[LinkConfig, ...], account: AccountCo
         links=links,
         account=account,
     )
+
+
+async def _start_platform(stage: Stage, cleanup: AsyncExitStack) -> PlatformConfig:
+    """Start the carrier's interception platform; return how the adapter reaches it."""
+    secret = stage.write_secret("platform.secret")
+    stage.platform = PlatformSimulator(PlatformSettings(stage.passwords["platform.secret"]))
+    await stage.platform.start()
+    cleanup.push_async_callback(stage.platform.stop)
+    return PlatformConfig(stage.platform.url, secret, poll_s=0.05)
 
 
 async def _start_account(stage: Stage, cleanup: AsyncExitStack) -> AccountConfig:

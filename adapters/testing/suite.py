@@ -134,6 +134,8 @@ def _close(stage: Stage) -> list[Result]:
     leaks = stage.log.find_leaks(list(stage.passwords.values()))
     said = "" if stage.log.has_lines else "nothing was logged at all"
     broken = sorted({entry.violation for entry in stage.smsc.violations}) if stage.smsc is not None else []
+    if stage.platform is not None:
+        broken += sorted({rule for _, rule in stage.platform.violations})
     if stage.wechat is not None:
         broken += sorted({rule for _, rule in (*stage.wechat.wechat.violations, *stage.wechat.login.violations)})
     problems = (f"{leaks} lines" if leaks else said, ", ".join(broken))
