@@ -16,8 +16,8 @@ from gateway.service.applied import AppliedBook
 from gateway.service.books import CapabilityBook, PolicyBook
 from gateway.service.delivery import DeliveryUnit
 from gateway.service.feed import Feed
-from gateway.service.outbox import OutboxSealer
 from gateway.service.record import Recorder
+from gateway.service.registrar import Registrar
 from gateway.service.roster import DEVELOPMENT, Roster
 from gateway.service.snapshot import Snapshots
 from gateway.service.submission import Repeated, SubmissionUnit, settled
@@ -54,9 +54,8 @@ class RegistryService:
         self._store = store
         self._recorder = recorder
         self._policies = policies
-        self._capabilities = capabilities
         self._roster = roster
-        self._sealer = OutboxSealer(recorder.vault)
+        self._registrar = Registrar(recorder, policies, capabilities)
         self._feed = Feed(store, recorder)
         self._snapshots = Snapshots(store, recorder)
         self._applied = AppliedBook(store, recorder, policies)
@@ -71,8 +70,7 @@ class RegistryService:
             raise RefusedError(Reason.WRONG_CARRIER, "a carrier acts for itself alone", field="carrier")
         if not self._policies.current.knows_carrier(caller.party):
             raise RefusedError(Reason.WRONG_CARRIER, "the federation does not know this carrier")
-        unit = SubmissionUnit(instruction, self._recorder, self._sealer, self._policies, self._capabilities)
-        result = await self._store.commit(unit)
+        result = await self._store.commit(SubmissionUnit(instruction, self._registrar))
         if isinstance(result, Repeated):
             result = await self._first_answer(instruction, result.index)
         if isinstance(result, RefusedError):
