@@ -222,7 +222,7 @@ class ListStyle:
 
 @dataclass(frozen=True, slots=True)
 class NoticeData:
-    """Everything a carrier says. `version` names the wording as a whole, for evidence; `signature` begins a notice.
+    """Everything a carrier says. `version` names the wording as a whole, for evidence; `signature` begins a message.
 
     `ascii_bytes` is how much plain ASCII one message takes on the carrier's links; with `gb` Chinese goes out as GBK
     (format 15) rather than UCS-2 (format 8).
@@ -378,7 +378,7 @@ class PlatformData:
 
 @dataclass(frozen=True, slots=True)
 class CarrierData:
-    """A carrier's `data.toml`."""
+    """A carrier's `data.toml`. Texts go to `service_code`; agents answer there, too, unless `hotline` is another."""
 
     id: str
     name: str
@@ -394,6 +394,12 @@ class CarrierData:
     smgp: SmgpData | None = None
     sgip: SgipData | None = None
     platform: PlatformData = field(default_factory=PlatformData)
+    hotline: str = ""
+
+    @property
+    def agents(self) -> str:
+        """The number at which the carrier's agents answer."""
+        return self.hotline or self.service_code
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,8 +54,8 @@ class RegistryService:
         self._store = store
         self._recorder = recorder
         self._policies = policies
-        self._roster = roster
         self._registrar = Registrar(recorder, policies, capabilities)
+        self._roster = roster
         self._feed = Feed(store, recorder)
         self._snapshots = Snapshots(store, recorder)
         self._applied = AppliedBook(store, recorder, policies)

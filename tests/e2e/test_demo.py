@@ -25,7 +25,7 @@ async def test_demo_when_played_then_every_scene_verdict_and_cell_is_told(tmp_pa
     assert all(rows[title].count("done") == 3 for title in titles[1:])
     for seen in ("SQJH", "QXJH", "refused by CATEGORY", "GUARDIAN_STATE_ACTIVE", "NOT_SERVED"):
         assert seen in text
-    for seen in ("SECOND_SIGNER_REQUIRED", "VOLTE_OFF", "epoch 2", "HFFSR", "was waited for: mobile"):
+    for seen in ("SECOND_SIGNER_REQUIRED", "VOLTE_OFF", "epoch 2", "HFFSR", "was waited for: mobile", "agent on 10000"):
         assert seen in text
     assert [record.getMessage() for record in caplog.records if find_numbers(record.getMessage())] == []
 

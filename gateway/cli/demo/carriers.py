@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from adapters.carrier.base import find_carrier
+
 
 @dataclass(frozen=True, slots=True)
 class DemoCarrier:
@@ -20,6 +22,11 @@ class DemoCarrier:
     smsc: str = ""
     account: str = ""
     link: str = ""
+
+    @property
+    def agents(self) -> str:
+        """The number of its agents, as its data says."""
+        return find_carrier(self.id).data.agents
 
 
 TELECOM = DemoCarrier(

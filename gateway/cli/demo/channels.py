@@ -163,4 +163,4 @@ async def _holds(stage: Stage, place: CarrierStage, category: str, seen: Sequenc
 
 
 def _agent(place: CarrierStage) -> str:
-    return f"agent on {place.carrier.service_code} ▸ {place.carrier.envelope}"
+    return f"agent on {place.carrier.agents} ▸ {place.carrier.envelope}"

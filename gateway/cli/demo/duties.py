@@ -75,7 +75,7 @@ async def _undo(stage: Stage, say: Say) -> None:
     _show(
         say,
         "Somebody talks the subscriber into having it closed by the agent: the subscriber's own phone is told",
-        [f"agent on {place.carrier.service_code} ▸ cancel", f"{place.carrier.service_code} ▸ {number}", f"  {told}"],
+        [f"agent on {place.carrier.agents} ▸ cancel", f"{place.carrier.service_code} ▸ {number}", f"  {told}"],
         _tell(closed),
     )
     after = await place.text(number, "HFFSR")
