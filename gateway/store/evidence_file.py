@@ -1,4 +1,4 @@
-"""Reading what was kept of disagreements, from a gateway's publications or a witness's books, also while they are in use."""
+"""Reading what was kept of refusals, from a gateway's publications or a witness's books, also while they are in use."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SELECTS = {
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A request that was refused: by whom or, in a witness's books, of which log; how, when (Unix ms), and all bytes."""
+    """A refused request: by whom or, in a witness's books, of which log; how, when (Unix ms), and all bytes."""
 
     name: str
     status: int

@@ -13,8 +13,10 @@ from gateway.store.migrate import Schema, migrate
 from gateway.store.publication import MAX_EVIDENCE, EvidenceRow, NoteConflictError, NoteRow, PublicationError
 from gateway.store.sqlite_files import FileLock, connect_writer, transaction
 
-_ALIKE = "witness = ? AND status = ? AND response = ?"
-_FORGET_REPEATED = f"DELETE FROM evidence WHERE {_ALIKE} AND id > (SELECT min(id) FROM evidence WHERE {_ALIKE})"
+_FORGET_REPEATED = (
+    "DELETE FROM evidence WHERE witness = ? AND status = ? AND response = ? "
+    "AND id > (SELECT min(id) FROM evidence WHERE witness = ? AND status = ? AND response = ?)"
+)
 _ADD_EVIDENCE = (
     "INSERT INTO evidence (witness, status, request, response, time_ms) SELECT ?, ?, ?, ?, ? "
     "WHERE (SELECT count(*) FROM evidence WHERE witness = ?) < ?"
