@@ -258,7 +258,7 @@ class AccountData:
     are the texts said at once: welcome, received, bind_first, consent, help, and what `explained` names: a text of it
     does nothing but bring its reply, the first of two steps to what cannot be taken back. `templates` are those of
     outcomes, written with the words of the notices; `how_to_open` is what somebody is told who sets something before
-    opening.
+    opening. `former_consents` are notices that copies of the app still show which are not up to date.
     """
 
     name: str
@@ -272,9 +272,9 @@ class AccountData:
     templates: Mapping[str, TemplateData]
     parameters: Mapping[str, ParameterData]
     consent: ConsentData
+    former_consents: tuple[ConsentData, ...] = ()
     protection: tuple[str, ...] = ()
     explained: Mapping[str, str] = field(default_factory=dict)
-    terms: ConsentData | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,13 +24,14 @@ from adapters.simulators.smsc.fault import Operation
 from adapters.testing.cases import Row, Trouble
 from adapters.testing.sheet.orders import find_kind
 from adapters.testing.stage import APP_KEY, SOURCE, Stage
+from adapters.testing.wechat import WechatSystems, play_user
 from adapters.wire import app_order
 from adapters.wire.order import Consent, Desk, Order
 from optout.v1 import carrier_pb2, carrier_pb2_grpc
 
 _AS_GATEWAY = ((PARTY_METADATA, "gateway/gateway"),)
 _LATER = 503
-_ATTEMPTS = 4
+_ATTEMPTS = 12
 _RETRY_S = 0.1
 
 
@@ -177,6 +178,19 @@ class AppSender(Sender):
             return answer.status, str(content.get("reason") or content.get("disposition"))
 
 
+class WechatSender(Sender):
+    """Users of the carrier's WeChat account."""
+
+    def __init__(self, stage: Stage, systems: WechatSystems, patience_s: float) -> None:
+        super().__init__(stage)
+        self._systems = systems
+        self._patience_s = patience_s
+
+    async def send(self, row: Row, number: str) -> str:
+        """Do the row's steps; return all that the user was shown."""
+        return await play_user(self.stage.carrier, self._systems, row, number, self._patience_s)
+
+
 def find_envelope(stage: Stage) -> EnvelopeKind:
     """Find what the carrier's CRM has to speak. Raises `UnplayableError`."""
     make, data = stage.carrier.make_order_envelope, stage.carrier.data.orders
@@ -200,6 +214,8 @@ async def open_senders(stage: Stage, cleanup: AsyncExitStack, patience_s: float)
         senders |= {desk.value: DeskSender(stage, desk, crm) for desk in desks}
     if "app" in channels and stage.addresses.account:
         senders["app"] = AppSender(stage, await cleanup.enter_async_context(aiohttp.ClientSession()))
+    if stage.wechat is not None:
+        senders["wechat"] = WechatSender(stage, stage.wechat, patience_s)
     if missing := sorted(channels - senders.keys()):
         raise UnplayableError(f"{missing[0]} is declared, but the carrier has no way to be reached by it")
     return senders

@@ -14,7 +14,8 @@ import pytest
 
 from adapters import mobile, telecom, unicom
 from adapters.carrier.account.words import OutcomeWords
-from adapters.carrier.base import Carrier, Verb, find_carrier
+from adapters.carrier.apply import list_effects
+from adapters.carrier.base import Carrier, ItemCapability, Verb, find_carrier
 from adapters.carrier.commands import Command, CommandContext, CommandTable, parse_command
 from adapters.carrier.contract import write_capabilities, write_opening
 from adapters.carrier.notices import NoticeWriter
@@ -22,7 +23,9 @@ from adapters.carrier.order_answer import make_renderer, write_answer
 from adapters.carrier.templates import Renderer
 from adapters.wire.longmessage import split_message
 from adapters.wire.order import Verb as OrderVerb
-from optout.v1 import types_pb2
+from gateway.api.mapping_carrier import read_capabilities
+from gateway.domain.instruction import Item, ItemKind
+from optout.v1 import carrier_pb2, types_pb2
 from tests.mobile.test_mobile_data import VALUES
 
 CARRIERS: list[Carrier] = [mobile.CARRIER, telecom.CARRIER, unicom.CARRIER]
@@ -114,6 +117,20 @@ def test_data_when_read_as_text_then_says_which_words_are_synthetic(carrier: Car
     data: dict[str, Any] = tomllib.loads(text)
     assert data["service_code"] == CODES[carrier.id]
     assert "All wording is synthetic" in text
+
+
+def test_effect_when_one_value_is_named_and_all_are_then_the_gateway_and_the_adapter_choose_the_same() -> None:
+    every = ItemCapability("category", "full")
+    loan = ItemCapability("category", "degraded", ("loan",))
+    for items in ((every, loan), (loan, every), (loan,), ()):
+        declared = replace(mobile.CARRIER.data.capabilities, items=items)
+        data = replace(mobile.CARRIER.data, capabilities=declared)
+        forecast = read_capabilities(write_capabilities(data))
+        wishes = types_pb2.Preferences(refused_categories=["loan", "insurance"])
+        request = carrier_pb2.ApplyRequest(subscription=types_pb2.Subscription(preferences=wishes))
+        for effect in list_effects(request, declared, 0, by_platform=False)[1:]:
+            expected = forecast.expect(Item(ItemKind.CATEGORY, effect.item.value))
+            assert types_pb2.ExpectedEffect.Name(effect.expected) == f"EXPECTED_EFFECT_{expected.name}"
 
 
 @by_carrier
