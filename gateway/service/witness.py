@@ -86,8 +86,9 @@ class Witness:
 
 
 def _contradicts(request: AddCheckpoint, judgement: Judgement, known: Checkpoint | None) -> bool:
-    """Whether the log's signature stands under two trees of one size. A proof that fails shows nothing: anybody who
-    holds a signed checkpoint can send it with a false one.
+    """Whether the log's signature stands under two trees of one size.
+
+    A proof that fails shows nothing: anybody who holds a signed checkpoint can send it with a false one.
     """
     if judgement.status is not Status.CONFLICT or known is None:
         return False
