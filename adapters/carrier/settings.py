@@ -236,8 +236,8 @@ class PlatformConfig:
     """The carrier's own interception platform; `url` empty means that it has none. `secret` is a file.
 
     One that is configured enforces, and the adapter declares so, whatever the carrier's data say of its other networks.
-    `poll_s` is how often its log is looked into. An order that it has not reported `report_grace_s` after the delay that the
-    carrier declares is read back.
+    `poll_s` is how often its log is looked into. An order that it has not reported `report_grace_s` after the delay
+    that the carrier declares is read back.
     """
 
     url: str = ""
