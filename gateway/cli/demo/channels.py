@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from adapters.carrier.base import AccountOpening
+from adapters.carrier.base import AccountOpening, find_carrier
 from adapters.testing.browser import Page, PageBrowser
 from gateway.cli.demo.carriers import CARRIERS
 from gateway.cli.demo.stage import CarrierStage, Stage, demand, until
@@ -157,13 +156,15 @@ async def play(stage: Stage, say: Callable[[str], None]) -> None:
 
 async def _by_app(stage: Stage, say: Callable[[str], None]) -> None:
     """China Mobile's own app books by signed JSON; what somebody else signed is not even looked at."""
-    place = stage.carriers["mobile"]
+    place, account = stage.carriers["mobile"], find_carrier("mobile").data.account
+    if account is None:
+        raise LookupError("the carrier has no account")
     order = {
         "number": APP_USER,
         "proof": "one_tap_login",
         "action": "open",
-        "notice_version": NOTICE["notice_version"],
-        "notice_digest": hashlib.sha256(b"what the app showed").hexdigest(),
+        "notice_version": account.consent.version,
+        "notice_digest": account.consent.digest.hex(),
         "consent": True,
     }
     forged = await stage.book_by_app(place, order, is_forged=True)
