@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
+from gateway.service.roster import DEVELOPMENT, Roster
 from optout.kit.config import require_positive
 
 
@@ -125,7 +126,8 @@ class LogConfig:
 class GatewayConfig:
     """Everything. ``policy`` is the policy file a registry begins with; None is the one that ships.
 
-    ``operators`` names, by party, those who keep an offline key.
+    ``roster`` is who is known besides the carriers, whom the policy names; ``operators`` says, by party, which of its
+    operators keep an offline key.
     """
 
     tls: TlsConfig = TlsConfig()
@@ -135,5 +137,10 @@ class GatewayConfig:
     tlog: TlogConfig = TlogConfig()
     log: LogConfig = LogConfig()
     carriers: Mapping[str, CarrierLinkConfig] = field(default_factory=dict)
+    roster: Roster = DEVELOPMENT
     operators: Mapping[str, OperatorConfig] = field(default_factory=dict)
     policy: Path | None = None
+
+    def __post_init__(self) -> None:
+        for party in sorted(self.operators.keys() - set(self.roster.operators)):
+            raise ValueError(f"operators.{party} keeps a key and is not in roster.operators")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from hashlib import sha256
 from importlib import resources
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
@@ -129,13 +130,29 @@ class CommandRule:
 
 
 @dataclass(frozen=True, slots=True)
+class ConsentData:
+    """What a subscriber is told, and agrees to separately, before opening (PIPL, articles 17 and 23)."""
+
+    version: str
+    text: str
+    recipients: tuple[str, ...] = ()
+    purposes: tuple[str, ...] = ()
+
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 of the exact text, for evidence."""
+        return sha256(self.text.encode()).digest()
+
+
+@dataclass(frozen=True, slots=True)
 class SmsData:
     """The texts of the SMS channel.
 
     `categories` maps digits to codes, `all_categories` is the digit for every one of them, `help_texts` are wrong
     codes in circulation that deserve help, with whatever follows them, `refusal_notices` the reasons of the gateway
     that a subscriber is told. `explained` are texts that do nothing but bring their template: the first of two steps to
-    what cannot be taken back.
+    what cannot be taken back. `terms` are what the carrier publishes beside a text that opens at once: the notice under
+    which it opens, since nobody is asked by itself there.
     """
 
     commands: tuple[CommandRule, ...]
@@ -147,6 +164,7 @@ class SmsData:
     refusal_template: str = "refused"
     refusal_notices: tuple[str, ...] = ()
     explained: Mapping[str, str] = field(default_factory=dict)
+    terms: ConsentData | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,12 +179,15 @@ class Clause:
 class TemplateData:
     """One notice. `prompt_until` names the parameter up to which a reply to it is expected.
 
-    `local` templates answer texts that never became an instruction; the gateway cannot ask for them.
+    `local` templates answer texts that never became an instruction; the gateway cannot ask for them. `recipients` and
+    `purposes` are those that its words name: who agrees to it has given separate consent to them (PIPL, article 23).
     """
 
     clauses: tuple[Clause, ...]
     prompt_until: str = ""
     local: bool = False
+    recipients: tuple[str, ...] = ()
+    purposes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +222,7 @@ class ListStyle:
 
 @dataclass(frozen=True, slots=True)
 class NoticeData:
-    """Everything a carrier says. `version` names the wording as a whole, for evidence; `signature` begins a notice.
+    """Everything a carrier says. `version` names the wording as a whole, for evidence; `signature` begins a message.
 
     `ascii_bytes` is how much plain ASCII one message takes on the carrier's links; with `gb` Chinese goes out as GBK
     (format 15) rather than UCS-2 (format 8).
@@ -230,16 +251,6 @@ class AccountOpening(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class ConsentData:
-    """What a subscriber is told, and agrees to separately, before opening (PIPL, articles 17 and 23)."""
-
-    version: str
-    text: str
-    recipients: tuple[str, ...] = ()
-    purposes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class AccountData:
     """The carrier's WeChat account: its menu, its words, its way of opening.
 
@@ -247,7 +258,7 @@ class AccountData:
     are the texts said at once: welcome, received, bind_first, consent, help, and what `explained` names: a text of it
     does nothing but bring its reply, the first of two steps to what cannot be taken back. `templates` are those of
     outcomes, written with the words of the notices; `how_to_open` is what somebody is told who sets something before
-    opening.
+    opening. `former_consents` are notices that copies of the app still show which are not up to date.
     """
 
     name: str
@@ -261,6 +272,7 @@ class AccountData:
     templates: Mapping[str, TemplateData]
     parameters: Mapping[str, ParameterData]
     consent: ConsentData
+    former_consents: tuple[ConsentData, ...] = ()
     protection: tuple[str, ...] = ()
     explained: Mapping[str, str] = field(default_factory=dict)
 
@@ -366,7 +378,7 @@ class PlatformData:
 
 @dataclass(frozen=True, slots=True)
 class CarrierData:
-    """A carrier's `data.toml`."""
+    """A carrier's `data.toml`. Texts go to `service_code`; agents answer there, too, unless `hotline` is another."""
 
     id: str
     name: str
@@ -382,6 +394,12 @@ class CarrierData:
     smgp: SmgpData | None = None
     sgip: SgipData | None = None
     platform: PlatformData = field(default_factory=PlatformData)
+    hotline: str = ""
+
+    @property
+    def agents(self) -> str:
+        """The number at which the carrier's agents answer."""
+        return self.hotline or self.service_code
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Protocol
 from google.protobuf.descriptor import EnumDescriptor
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from adapters.carrier.base import CarrierData, ItemCapability, OpeningData
+from adapters.carrier.base import CarrierData, ConsentData, ItemCapability, OpeningData
 from optout.kit.number import parse_prefix
 from optout.v1 import carrier_pb2, errors_pb2, types_pb2
 
@@ -76,6 +76,16 @@ def write_segment(key: str) -> types_pb2.Segment:
     if key in _SEGMENTS:
         return types_pb2.Segment(kind=_SEGMENTS[key])
     return types_pb2.Segment(kind=types_pb2.SEGMENT_KIND_CUSTOM, prefix=parse_prefix(key))
+
+
+def write_notice(notice: ConsentData) -> types_pb2.Evidence:
+    """Write which notice an order rests on, as the part of its evidence that says so."""
+    return types_pb2.Evidence(
+        notice_version=notice.version,
+        notice_digest=notice.digest,
+        recipients=notice.recipients,
+        purposes=notice.purposes,
+    )
 
 
 def write_opening(data: OpeningData) -> types_pb2.Preferences:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from adapters.carrier.base import Verb
+from adapters.carrier.base import CarrierData, TemplateData, Verb
 from adapters.carrier.commands import Command
-from adapters.carrier.contract import write_time
-from adapters.carrier.notices import GUARDIAN_QUESTION
+from adapters.carrier.contract import write_notice, write_time
+from adapters.carrier.notices import CONFIRM_OPEN, GUARDIAN_QUESTION, OPENING
 from adapters.journal.rows import Prompt
 from optout.kit.number import PhoneNumber
 from optout.v1 import types_pb2
@@ -38,27 +38,45 @@ class Text:
 
 
 def make_instruction(
-    command: Command, text: Text, carrier: str, opening: types_pb2.Preferences, prompt: Prompt | None = None
+    command: Command, text: Text, data: CarrierData, opening: types_pb2.Preferences, prompt: Prompt | None = None
 ) -> types_pb2.Instruction:
     """Build the instruction; `prompt` is the question that a confirmation answers."""
-    evidence = types_pb2.Evidence(original_digest=text.digest, proofs=[types_pb2.PROOF_SIM])
-    if command.verb is Verb.CONFIRM and prompt is not None:
-        evidence.notice_version = prompt.notice_version
-        evidence.notice_digest = prompt.notice_digest
     instruction = types_pb2.Instruction(
         instruction_id=text.id,
-        carrier=carrier,
+        carrier=data.id,
         channel=types_pb2.CHANNEL_SMS,
         reference=types_pb2.CarrierReference(account=text.account, id=make_reference(text)),
         number=text.number,
         medium=types_pb2.MEDIUM_VOICE,
         received_time=write_time(text.received_ms),
-        evidence=evidence,
+        evidence=_write_evidence(command, text, data, prompt),
     )
     set_action(instruction, command, opening)
     if command.verb is Verb.CONFIRM and prompt is not None and prompt.target:
         _name_question(instruction.confirm, prompt.target)
     return instruction
+
+
+def _write_evidence(command: Command, text: Text, data: CarrierData, prompt: Prompt | None) -> types_pb2.Evidence:
+    """Write what a text rests on: the question it answers, or of one that opens the terms published beside it."""
+    evidence = types_pb2.Evidence(original_digest=text.digest, proofs=[types_pb2.PROOF_SIM])
+    terms = None if data.sms is None else data.sms.terms
+    if command.verb is Verb.OPEN and terms is not None:
+        evidence.MergeFrom(write_notice(terms))
+    if command.verb is Verb.CONFIRM and prompt is not None:
+        evidence.notice_version = prompt.notice_version
+        evidence.notice_digest = prompt.notice_digest
+        # What an earlier wording named is not known any more.
+        if prompt.target == OPENING and prompt.notice_version == data.notices.version:
+            _write_consent(evidence, data.notices.templates[CONFIRM_OPEN])
+    return evidence
+
+
+def _write_consent(evidence: types_pb2.Evidence, question: TemplateData) -> None:
+    if question.recipients:
+        evidence.separate_consent = types_pb2.CONSENT_GIVEN
+        evidence.recipients.extend(question.recipients)
+        evidence.purposes.extend(question.purposes)
 
 
 def _name_question(confirm: types_pb2.ConfirmAction, target: str) -> None:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from hashlib import sha256
 
 from adapters.carrier.base import ConsentData, OrderData
-from adapters.carrier.contract import write_segment, write_time
+from adapters.carrier.contract import write_notice, write_segment, write_time
 from adapters.wire.order import Consent, Desk, Order, Proof, Verb, Window
 from optout.kit.number import parse_number, parse_subscriber
 from optout.v1 import types_pb2
@@ -73,9 +72,7 @@ def _write_evidence(booking: Booking, notice: ConsentData | None) -> types_pb2.E
         proofs=[_PROOFS[order.proof]],
     )
     if notice is not None:
-        evidence.notice_digest = sha256(notice.text.encode()).digest()
-        evidence.recipients.extend(notice.recipients)
-        evidence.purposes.extend(notice.purposes)
+        evidence.MergeFrom(write_notice(notice))
     return evidence
 
 

@@ -65,6 +65,7 @@ def read_stopped(log: str, event: StoppedEvent) -> screening_pb2.ReportIntercept
         call_time=write_time(event.at_ms),
         rule=_RULES.get(event.rule, screening_pb2.DECIDING_RULE_UNSPECIFIED),
         category=event.category,
+        presentation_withheld=event.withheld,
     )
 
 

@@ -75,6 +75,7 @@ REJECT: Final = {"verb": Verb.EDIT_REJECT_LIST, "add": (NUMBER,)}
 LABEL: Final = {"verb": Verb.SET_CATEGORIES, "refuse": ("占星",)}
 ADDED: Final = ("edit_reject_list add=1",)
 WARD: Final = "13300133000"
+UNTIL: Final = {"confirm_by": "2099-11-25 10:00"}
 ASKED: Final = {
     "guardian": "+8613800138000",
     "scope": "presets",
@@ -123,6 +124,15 @@ NO_SMS: Final = tuple(
 LINK: Final = (
     Row("wrong signature or login", "sms", (), "login rejected", trouble=Trouble.FORGED),
     Row("a notice arrives and is reported", "sms", (), "骚扰电话拒接已关闭 delivered", notice="cancelled"),
+    Row(
+        "an opening is agreed to with one word",
+        "sms",
+        ("confirm",),
+        "全国骚扰电话拒接平台 delivered",
+        "Y",
+        "confirm_open",
+        UNTIL,
+    ),
     Row("a ward agrees with one word", "sms", ("confirm guardian",), "守护人 delivered", "Y", "guardian_asked", ASKED),
     Row("a ward does not answer", "sms", (), "守护人 delivered", notice="guardian_asked", parameters=ASKED),
     Row("a ward revokes with one word", "sms", ("end_guardian all",), "taken", "QXJH"),

@@ -74,7 +74,7 @@ class SmsSender(Sender):
                 await smsc.wait_for(EntryFilter(Happening.LOGIN_REJECTED), timeout_s=self._patience_s)
                 return "login rejected"
             pieces = row.trouble is Trouble.IN_PIECES
-            plan = FaultPlan(number=number)
+            plan = FaultPlan(number=number, count=1)
             smsc.set_faults(*([SmscFault(Operation.MO, plan, dribble_bytes=1)] if pieces else []))
             copies = 2 if row.trouble is Trouble.TWICE else 1
             sent = smsc.send_mo(MobileOriginated(number, row.text, copies=copies))
@@ -168,14 +168,9 @@ class AppSender(Sender):
         return f"{status} {word}"
 
     async def _try(self, row: Row, body: bytes) -> tuple[int, str]:
-        stamp, nonce = str(time.time_ns() // 1_000_000), secrets.token_hex(8)
         password = self.stage.passwords["wrong" if row.trouble is Trouble.FORGED else "app.secret"]
-        headers = {
-            "X-Optout-Key": APP_KEY,
-            "X-Optout-Timestamp": stamp,
-            "X-Optout-Nonce": nonce,
-            "X-Optout-Signature": app_order.sign(password, stamp, nonce, body),
-        }
+        now_ms = time.time_ns() // 1_000_000
+        headers = app_order.write_headers(APP_KEY, password, body, now_ms, secrets.token_hex(8))
         data = _drip(body) if row.trouble is Trouble.IN_PIECES else body
         url = f"http://{self.stage.addresses.account}/app/bookings"
         async with self._http.post(url, data=data, headers=headers) as answer:

@@ -121,7 +121,25 @@ async def _play(stage: Stage, senders: dict[str, Sender], row: Row, place: int) 
     channel = f"CHANNEL_{_DECLARED.get(row.channel, row.channel).upper()}"
     if wrong := {types_pb2.Channel.Name(one.channel) for one in seen} - {channel}:
         problems.append(f"the gateway should hear of it over {channel}, but did over {sorted(wrong)}")
+    if any(_is_untold(one, stage.carrier) for one in seen):
+        problems.append("what opens should name the notice, its recipients and purposes, and the consent to them")
     return Result(name_row(row), "; ".join(problems))
+
+
+def _is_untold(instruction: types_pb2.Instruction, carrier: Carrier) -> bool:
+    """Whether an opening, or the word of assent to one, does not say to what notice and whether it was agreed to.
+
+    A text that opens at once has its terms, and nobody is asked about them by itself.
+    """
+    evidence, by_text, sms = instruction.evidence, instruction.channel == types_pb2.CHANNEL_SMS, carrier.data.sms
+    action = instruction.WhichOneof("action")
+    agrees = action == "confirm" and by_text and instruction.confirm.target == types_pb2.ENROLMENT_STATE_OPEN
+    opens = action == "open" and not (by_text and (sms is None or sms.terms is None))
+    if not (agrees or opens):
+        return False
+    named = evidence.notice_version and evidence.notice_digest and evidence.recipients and evidence.purposes
+    asked = agrees or not by_text
+    return not named or (asked and evidence.separate_consent != types_pb2.CONSENT_GIVEN)
 
 
 def _is_answered(row: Row, back: str) -> bool:

@@ -118,7 +118,10 @@ class AppliedEvent:
 
 @dataclass(frozen=True, slots=True)
 class StoppedEvent:
-    """A call that did not simply ring. ``rule`` and ``category`` are words of the contract, in lower case."""
+    """A call that did not simply ring. ``rule`` and ``category`` are words of the contract, in lower case.
+
+    ``withheld`` if the caller withheld its number from the called party; a platform that leaves it out says no.
+    """
 
     place: int
     called: str = field(repr=False)
@@ -127,6 +130,7 @@ class StoppedEvent:
     act: Act
     rule: str
     category: str = ""
+    withheld: bool = False
 
 
 Event = AppliedEvent | StoppedEvent
@@ -223,7 +227,7 @@ def _read_event(value: object, name: str) -> Event:
     if kind == "applied":
         return AppliedEvent(**_take(rest, _APPLIED))
     if kind == "stopped":
-        return StoppedEvent(**_take(rest, _STOPPED))
+        return StoppedEvent(**_take({"withheld": False, **rest}, _STOPPED))
     raise PlatformError("malformed_field", "kind")
 
 
@@ -320,4 +324,5 @@ _STOPPED: Final[dict[str, Any]] = {
     "act": _one_of(Act),
     "rule": _text(_WORD),
     "category": _text(re.compile(r"[a-z0-9_]{0,64}")),
+    "withheld": _flag,
 }

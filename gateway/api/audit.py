@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import AsyncIterator
 from typing import Any
 
 from gateway.api.call import current_call
 from gateway.api.fields import invalid, missing, read_number, read_page_size, read_time, write_time
 from gateway.api.mapping_enums import STATE_ANSWER
-from gateway.service.audit import AuditService, Shown, ShownEntry
+from gateway.service.audit import PIECE_BYTES, AuditService, Shown, ShownEntry
 from optout.kit.number import parse_subscriber
 from optout.kit.redact import find_numbers
 from optout.v1 import audit_pb2 as pb
@@ -57,21 +58,27 @@ class AuditServicer:
             shown = await self._service.entries(caller, request.first_index, limit)
         return pb.ListEntriesResponse(entries=write_entries(shown), look_revision=shown.look_revision)
 
-    async def LookUpSubject(self, request: pb.LookUpSubjectRequest, context: Context) -> pb.LookUpSubjectResponse:  # noqa: N802
-        """Everything about one subscriber."""
+    async def LookUpSubject(  # noqa: N802
+        self, request: pb.LookUpSubjectRequest, context: Context
+    ) -> AsyncIterator[pb.LookUpSubjectResponse]:
+        """Everything about one subscriber, message by message."""
         number = read_number(request.number, "number", parse_subscriber)
-        shown = await self._service.subject(current_call().caller, number, read_case_id(request.case_id))
-        return pb.LookUpSubjectResponse(entries=write_entries(shown), look_revision=shown.look_revision)
+        async for shown in self._service.subject(current_call().caller, number, read_case_id(request.case_id)):
+            yield pb.LookUpSubjectResponse(entries=write_entries(shown), look_revision=shown.look_revision)
 
-    async def ProveState(self, request: pb.ProveStateRequest, context: Context) -> pb.ProveStateResponse:  # noqa: N802
-        """What stood at a time, with its proof."""
+    async def ProveState(  # noqa: N802
+        self, request: pb.ProveStateRequest, context: Context
+    ) -> AsyncIterator[pb.ProveStateResponse]:
+        """What stood at a time, with its proof, piece by piece."""
         number = read_number(request.number, "number", parse_subscriber)
         if not request.HasField("as_of"):
             raise missing("as_of")
         time_ms, case_id = read_time(request.as_of, "as_of"), read_case_id(request.case_id)
-        proof, revision = await self._service.state(current_call().caller, number, time_ms, case_id)
-        answer = STATE_ANSWER.encode(proof.answer)
-        return pb.ProveStateResponse(answer=answer, proof=proof.encode(), look_revision=revision)
+        found, revision = await self._service.state(current_call().caller, number, time_ms, case_id)
+        answer, proof = STATE_ANSWER.encode(found.answer), found.encode()
+        for begin in range(0, len(proof), PIECE_BYTES):
+            piece = proof[begin : begin + PIECE_BYTES]
+            yield pb.ProveStateResponse(answer=answer, proof=piece, look_revision=revision)
 
     async def GetReceipt(self, request: pb.GetReceiptRequest, context: Context) -> pb.GetReceiptResponse:  # noqa: N802
         """A receipt."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 import grpc
@@ -78,11 +78,11 @@ class AuditClient:
         as_of = Timestamp()
         as_of.FromMilliseconds(time_ms)
         request = pb.ProveStateRequest(number=number, as_of=as_of, case_id=self._case_id)
-        found = _ask(self._stub.ProveState, request)
-        answer = STATE_ANSWER.decode(found.answer)
+        pieces = _gather(self._stub.ProveState, request)
+        answer = STATE_ANSWER.decode(pieces[0].answer) if pieces else None
         if answer is None:
             raise AuditError("UNREACHABLE", "the gateway gives an answer that this program does not know")
-        return answer, found.proof
+        return answer, b"".join(piece.proof for piece in pieces)
 
     def count_on(self, revision: int) -> dict[str, int]:
         """How many subscriptions the registry lists as on at a revision, by carrier."""
@@ -119,6 +119,13 @@ def _size_of(note: str) -> int:
 def _ask(method: Callable[..., A], request: Message) -> A:
     try:
         return method(request, timeout=DEADLINE_S)
+    except grpc.RpcError as error:
+        raise read_error(error) from None
+
+
+def _gather(method: Callable[..., Iterable[A]], request: Message) -> list[A]:
+    try:
+        return list(method(request, timeout=DEADLINE_S))
     except grpc.RpcError as error:
         raise read_error(error) from None
 

@@ -10,6 +10,7 @@ from typing import Protocol
 from gateway.domain.errors import Reason, RefusedError
 from gateway.service.access import Caller
 from gateway.service.books import PolicyBook
+from gateway.service.roster import Roster
 from optout.kit.identity import Identity, IdentityError, Role, parse_identity
 from optout.kit.tls import DenyList
 
@@ -85,11 +86,20 @@ def _admit(identity: Identity, knows_party: KnowsParty) -> Caller:
     return identity
 
 
-def known_by_policy(policies: PolicyBook) -> KnowsParty:
-    """Know the carriers that the policy in force names, and every other party that the authority has certified."""
+def known_party(policies: PolicyBook, roster: Roster) -> KnowsParty:
+    """Know the carriers that the policy in force names, everybody on the roster, and gateways.
+
+    A gateway's certificate opens nothing here that is not open to everybody.
+    """
 
     def knows(caller: Caller) -> bool:
-        return caller.role is not Role.CARRIER or policies.current.knows_carrier(caller.party)
+        match caller.role:
+            case Role.CARRIER:
+                return policies.current.knows_carrier(caller.party)
+            case Role.GATEWAY:
+                return True
+            case _:
+                return roster.knows(caller)
 
     return knows
 

@@ -31,25 +31,27 @@ class Asked:
     question: Question
     redirecting: PhoneNumber | None
     call_id: str
+    withheld: bool
 
 
 def read_question(message: screening_pb2.ScreenRequest, now_ms: int) -> Asked:
-    """Read one question; ``now_ms`` stands in for a missing call time. Raises RefusedError."""
+    """Read one question, which is decided at ``now_ms``. Raises RefusedError."""
     _require_voice(message.medium)
-    has_time = message.HasField("call_time")
     question = Question(
         caller=_read_caller(message.caller),
         called=read_number(message.called, "called"),
         ingress=INGRESS.decode(message.ingress) or Ingress.UNKNOWN,
         trust=CALLER_TRUST.decode(message.caller_trust) or CallerTrust.UNVERIFIED,
-        time_ms=read_time(message.call_time, "call_time") if has_time else now_ms,
+        time_ms=now_ms,
         stated_category=read_text(message.stated_category, "stated_category", MAX_WORD_CHARS),
+        call_ms=read_time(message.call_time, "call_time") if message.HasField("call_time") else None,
     )
     redirecting = message.redirecting_number
     return Asked(
         question,
         read_number(redirecting, "redirecting_number") if redirecting else None,
         read_text(message.call_id, "call_id", MAX_CALL_ID_CHARS),
+        message.presentation_withheld,
     )
 
 
@@ -79,12 +81,13 @@ def read_interception(message: screening_pb2.ReportInterceptionsRequest) -> Inte
         read_time(message.call_time, "call_time"),
         DECIDING_RULE.decode(message.rule),
         read_text(message.category, "category", MAX_WORD_CHARS),
+        message.presentation_withheld,
     )
     return InterceptionReport(require_id(message.report_id, "report_id"), call, message.revision)
 
 
-def write_answer(screened: Screened, call_id: str) -> screening_pb2.ScreenResponse:
-    """A decision for the wire."""
+def write_answer(screened: Screened, call_id: str, *, withheld: bool = False) -> screening_pb2.ScreenResponse:
+    """A decision for the wire, with what is echoed."""
     answer = screened.answer
     return screening_pb2.ScreenResponse(
         verdict=VERDICT.encode(answer.verdict),
@@ -98,4 +101,5 @@ def write_answer(screened: Screened, call_id: str) -> screening_pb2.ScreenRespon
         redress_contact=answer.redress_contact,
         category_mismatch=answer.category_mismatch,
         call_id=call_id,
+        presentation_withheld=withheld,
     )

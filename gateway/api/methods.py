@@ -37,7 +37,7 @@ def _write(*roles: Role) -> MethodRule:
 
 
 def _stream(*roles: Role) -> MethodRule:
-    """A stream that ends by itself once its caller has sent all."""
+    """A stream that ends by itself: once its caller has sent all, or once all was told."""
     return MethodRule(frozenset(roles))
 
 
@@ -74,8 +74,8 @@ METHODS: dict[str, MethodRule] = {
     "/optout.v1.AuditService/ProveInclusion": _read(_C, _I, _O, _W),
     "/optout.v1.AuditService/ProveConsistency": _read(_C, _I, _O, _W),
     "/optout.v1.AuditService/ListEntries": _read(_I, _O, _W),
-    "/optout.v1.AuditService/LookUpSubject": _read(_I),
-    "/optout.v1.AuditService/ProveState": _read(_I),
+    "/optout.v1.AuditService/LookUpSubject": _stream(_I),
+    "/optout.v1.AuditService/ProveState": _stream(_I),
     "/optout.v1.AuditService/GetReceipt": _read(_C),
     "/grpc.health.v1.Health/Check": _read(*_ALL),
     "/grpc.health.v1.Health/Watch": _endless(*_ALL),

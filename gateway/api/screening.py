@@ -45,7 +45,7 @@ class ScreeningServicer:
         asked = read_question(request, self._clock.now_ms())
         screened = self._service.screen(current_call().caller, asked.question, asked.redirecting)
         self._telemetry.screenings.labels(screened.answer.verdict.value, screened.answer.rule.value).inc()
-        return write_answer(screened, asked.call_id)
+        return write_answer(screened, asked.call_id, withheld=asked.withheld)
 
     async def ReportInterceptions(  # noqa: N802
         self, requests: AsyncIterable[pb.ReportInterceptionsRequest], context: Any

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from gateway.service.roster import DEVELOPMENT
 from optout.kit.certificates import AuthorityError, make_development_ca
 from optout.kit.identity import Identity, IdentityError, Role
 
@@ -14,10 +15,7 @@ DEFAULT_PARTIES = (
     Identity(Role.CARRIER, "telecom"),
     Identity(Role.CARRIER, "mobile"),
     Identity(Role.CARRIER, "unicom"),
-    Identity(Role.SCREENER, "switch"),
-    Identity(Role.INSTITUTE, "institute"),
-    Identity(Role.OPERATOR, "operator-a"),
-    Identity(Role.OPERATOR, "operator-b"),
+    *DEVELOPMENT.parties(),
 )
 
 
@@ -25,11 +23,12 @@ DEFAULT_PARTIES = (
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--party", "parties", multiple=True, metavar="ROLE/NAME", help="Another party; may be repeated.")
 @click.option("--host", "hosts", multiple=True, help="Hosts that servers answer for. [default: loopback]")
-@click.option("--days", default=30, show_default=True, help="How long certificates are valid.")
+@click.option("--days", default=30, type=click.IntRange(1, 3650), show_default=True, help="How long they are valid.")
 def certs(folder: Path, parties: tuple[str, ...], hosts: tuple[str, ...], days: int) -> None:
     """Make a development authority in FOLDER with certificates for the gateway, carriers, and readers.
 
-    What is there already is kept. Never use this authority on a network that anybody relies on.
+    The gateway knows these without being told; whoever is added by --party has to be added to its roster, too. What is
+    there already is kept. Never use this authority on a network that anybody relies on.
     """
     try:
         wanted = (*DEFAULT_PARTIES, *map(_read_party, parties))

@@ -15,7 +15,7 @@ from aiohttp import web
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential_jitter
 
 from gateway.api.carrier_client import CarrierLink, GrpcCarrier
-from gateway.api.identity import known_by_policy
+from gateway.api.identity import known_party
 from gateway.api.server import GatewayServer, ServerSettings, Services, build_server
 from gateway.cli.log_process import LogHouse, open_log
 from gateway.cli.policy_source import read_policy_of
@@ -136,10 +136,10 @@ async def _open_house(config: GatewayConfig, clock: Clock) -> AsyncIterator[_Hou
         store = log_house.store
         policies = await _open_rules(config, log_house, recorder, clock)
         capabilities = await recall_declarations(store, recorder, config.carriers)
-        screening = ScreeningService(store, recorder, policies)
+        screening = ScreeningService(store, recorder, policies, config.roster)
         await screening.load()
         telemetry = Telemetry()
-        registry = RegistryService(store, recorder, policies, capabilities)
+        registry = RegistryService(store, recorder, policies, capabilities, config.roster)
         registrar = Registrar(recorder, policies, capabilities)
         eraser = Eraser(store, recorder)
         timers = Timers(
@@ -157,11 +157,11 @@ async def _open_house(config: GatewayConfig, clock: Clock) -> AsyncIterator[_Hou
             registry,
             NumberService(store, registrar),
             screening,
-            PolicyService(store, recorder, policies, screening, keys_of, clock),
-            InterceptionBook(store, recorder, policies),
+            PolicyService(store, recorder, policies, screening, keys_of, clock, config.roster),
+            InterceptionBook(store, recorder, policies, config.roster),
             OperationsService(store, recorder),
             AuditService(store, recorder, policies, log_house.rooms),
-            known_by_policy(policies),
+            known_party(policies, config.roster),
             clock,
         )
         server = await build_server(services, _server_settings(config), telemetry)

@@ -21,7 +21,7 @@ from gateway.store.secret_files import LOG_KEY_FILE, read_signer
 from gateway.store.sqlite_fence import SqliteFence
 from gateway.store.sqlite_publication import SqlitePublication
 from gateway.tlog.note import Signer
-from gateway.tlog.policy import PolicyError, parse_policy
+from gateway.tlog.policy import PolicyError, decode_policy
 from gateway.tlog.sm2 import SM2_SECRET_READERS
 from gateway.web.tiles import LogFace
 from gateway.web.witness_client import HttpWitness
@@ -94,8 +94,8 @@ def _open_witnesses(
     if path is None:
         return None
     try:
-        policy = parse_policy(path.read_text(encoding="utf-8"))
-    except (PolicyError, UnicodeDecodeError) as error:
+        policy = decode_policy(path.read_bytes())
+    except PolicyError as error:
         raise ConfigError(ConfigReason.BAD_VALUE, "tlog.witnesses", str(error)) from None
     ports: dict[str, WitnessPort] = {}
     for name, peer in policy.witnesses.items():

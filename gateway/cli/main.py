@@ -19,6 +19,7 @@ _COMMANDS = {
     "lines": "gateway.cli.policy:lines",
     "list": "gateway.cli.ask:list_subscriptions",
     "migrate": "gateway.cli.store:migrate",
+    "numbers": "gateway.cli.numbers:numbers",
     "outbox": "gateway.cli.outbox:outbox",
     "pdu": "gateway.cli.pdu:pdu",
     "policy": "gateway.cli.policy:policy",

@@ -73,15 +73,16 @@ def list_letters(connection: Connection, carrier: str, limit: int) -> None:
 @click.option("--reason", required=True, help="Why; it is logged, and holds no number.")
 @connection_options("operator/operator-a")
 def replay_letters(connection: Connection, orders: tuple[str, ...], reason: str) -> None:
-    """Have a running gateway try dead letters again, with a fresh time to live."""
+    """Have a running gateway try dead letters again, with a fresh time to live; exits with 1 if one of them is not."""
     request = operations_pb2.ReplayDeadLettersRequest(order_ids=orders, reason=reason)
     with connection.open() as channel:
         stub = operations_pb2_grpc.OperationsServiceStub(channel)
         answer = stub.ReplayDeadLetters(request, timeout=DEADLINE_S)
     for order in orders:
-        click.echo(f"{order}: {'waits again' if order in answer.replayed else 'is no dead letter'}")
+        click.echo(f"{order}: {'waits again' if order in answer.replayed else 'is no dead letter, or nobody needs it'}")
     if answer.revision:
         click.echo(f"logged at revision {answer.revision}")
+    raise SystemExit(0 if set(orders) <= set(answer.replayed) else 1)
 
 
 def _when(time_ms: int) -> str:

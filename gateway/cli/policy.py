@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -14,6 +14,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from gateway.api.mapping_policy import read_policy, write_policy
 from gateway.cli.connection import DEADLINE_S, Connection, connection_options
+from gateway.cli.moments import read_time
 from gateway.cli.paper import table
 from gateway.cli.policy_source import read_policy_file
 from gateway.domain.errors import RefusedError
@@ -63,7 +64,7 @@ def propose(connection: Connection, file: Path, activate: str, signature: Path |
     """Propose the policy in FILE. It has no effect until another operator approves it."""
     wanted = _read_file(file)
     request = policy_pb2.ProposePolicyRequest(
-        policy=write_policy(wanted), activation_time=_read_time(activate), signature=_read_signature(signature)
+        policy=write_policy(wanted), activation_time=read_time(activate), signature=_read_signature(signature)
     )
     with connection.open() as channel:
         stub = policy_pb2_grpc.PolicyServiceStub(channel)
@@ -167,7 +168,7 @@ def declare(
         is_prefix=prefix,
         holder=holder,
         category=category,
-        end_time=_read_time(until) if until else None,
+        end_time=read_time(until) if until else None,
     )
     stamp = datetime.now(UTC).strftime("cli-%Y%m%dT%H%M%S.%f")
     request = policy_pb2.DeclareLinesRequest(request_id=request_id or stamp, line=line, withdraw=withdraw)
@@ -211,21 +212,6 @@ def _read_file(file: Path) -> Policy:
         return read_policy_file(file.read_text(encoding="utf-8"))[0]
     except RefusedError as error:
         raise click.ClickException(str(error)) from None
-
-
-def _read_time(text: str) -> Timestamp:
-    """An instant as ISO 8601, in local time if no zone is given; ``+90s`` counts from now, and nothing means now."""
-    now = datetime.now().astimezone()
-    try:
-        if text.startswith("+"):
-            moment = now + timedelta(seconds=float(text.removeprefix("+").removesuffix("s")))
-        else:
-            moment = datetime.fromisoformat(text).astimezone() if text else now
-    except (ValueError, OverflowError):
-        raise click.BadParameter("must be like 2026-12-01T08:00:00+08:00, or +90s from now") from None
-    stamp = Timestamp()
-    stamp.FromDatetime(moment.astimezone(UTC).replace(tzinfo=None))
-    return stamp
 
 
 def _read_signature(file: Path | None) -> bytes:

@@ -20,6 +20,7 @@ from adapters.simulators.process import (
 )
 from gateway.cli.serve import read_config, run_process
 from optout.kit.config import ConfigError
+from optout.kit.number import NumberError, parse_subscriber
 from optout.kit.redact import configure_logging, log_uncaught_exceptions
 from optout.kit.tls import TlsError
 from optout.sim.v1 import smsc_pb2, smsc_pb2_grpc
@@ -100,11 +101,19 @@ def crm(file: Path | None) -> None:
     run_process(lambda stop: run_crm(config, ready=_tell, stop=stop), CANNOT_START)
 
 
+def _check_number(context: click.Context, parameter: click.Parameter, value: str) -> str:
+    try:
+        parse_subscriber(value)
+    except NumberError:
+        raise click.BadParameter("not a subscriber's number") from None
+    return value
+
+
 _control_option = click.option("--control", default="127.0.0.1:50061", show_default=True, metavar="HOST:PORT")
 
 
 @simulate.command()
-@click.argument("number")
+@click.argument("number", callback=_check_number)
 @click.argument("text")
 @click.option("--to", default="10086", show_default=True)
 @_control_option
@@ -121,7 +130,7 @@ def text(number: str, text: str, to: str, control: str) -> None:
 
 
 @simulate.command()
-@click.argument("number")
+@click.argument("number", callback=_check_number)
 @_control_option
 def inbox(number: str, control: str) -> None:
     """Show the texts that arrived on the phone NUMBER."""

@@ -3,8 +3,11 @@
 The rules are tried in the policy's order and the first that speaks decides. Two things hold whatever the order:
 
 * A forged number must not profit. Rules that let a call through because of who calls (protected, personal allow,
-  system allow) speak only for a verified number from a trusted domestic ingress.
+  system allow) speak only for a verified number from a trusted domestic ingress, and no domestic number that comes
+  over an international ingress evades a segment abroad unless somebody vouches for it.
 * What a caller states about itself may add a refusal and never an allowance.
+
+Of two times, the asker's own serves quiet hours alone; whatever ends, ends by the time of the decision.
 """
 
 from __future__ import annotations
@@ -63,9 +66,17 @@ class CallerTrust(StrEnum):
     FAILED = "failed"
 
 
+_FOREIGN = frozenset({NumberKind.OVERSEAS, NumberKind.HK_MACAO_TAIWAN})
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One call. ``caller`` is None if the network knows no number; ``time_ms`` is Unix time in ms."""
+    """One call. ``caller`` is None if the network knows no number.
+
+    ``time_ms`` is when the question is decided, by the decider's own clock: entries expire and lines end by it.
+    ``call_ms`` is when the call arrives, as the asker says, for quiet hours; None means at ``time_ms``. Both are Unix
+    time in ms.
+    """
 
     caller: PhoneNumber | None
     called: PhoneNumber
@@ -73,11 +84,25 @@ class Question:
     trust: CallerTrust
     time_ms: int
     stated_category: str = ""
+    call_ms: int | None = None
 
     @property
     def trusted(self) -> bool:
         """True if rules that let callers through may believe the number."""
         return self.ingress is Ingress.DOMESTIC and self.trust is CallerTrust.VERIFIED
+
+    @property
+    def hides_origin(self) -> bool:
+        """True if the call comes from abroad and its number does not tell from where.
+
+        There is none, a check of it failed, or it is a domestic one that nobody vouches for. A foreign one that nobody
+        checked still counts as where it says it is from: hardly any number is vouched for across borders.
+        """
+        if self.ingress is not Ingress.INTERNATIONAL:
+            return False
+        if self.caller is None or self.trust is CallerTrust.FAILED:
+            return True
+        return self.trust is CallerTrust.UNVERIFIED and kind_of(self.caller) not in _FOREIGN
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,10 +224,13 @@ _SEGMENT_REASONS = {
     SegmentKind.HK_MACAO_TAIWAN: "港澳台来电",
     SegmentKind.CUSTOM: "自定义号段",
 }
+_ABROAD = frozenset({SegmentKind.OVERSEAS, SegmentKind.HK_MACAO_TAIWAN})
 
 
 def _covers(segment: Segment, question: Question) -> bool:
     caller = question.caller
+    if question.hides_origin and segment.kind in _ABROAD:
+        return True
     if caller is None:
         return False
     match segment.kind:
@@ -230,7 +258,9 @@ def _category(case: _Case) -> Answer | None:
 
 
 def _quiet_hours(case: _Case) -> Answer | None:
-    if any(is_quiet(window, case.question.time_ms) for window in case.preferences.quiet_hours):
+    question = case.question
+    arrives_ms = question.time_ms if question.call_ms is None else question.call_ms
+    if any(is_quiet(window, arrives_ms) for window in case.preferences.quiet_hours):
         return _unwanted(case, DecidingRule.QUIET_HOURS, "免打扰时段")
     return None
 

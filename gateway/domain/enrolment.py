@@ -18,8 +18,9 @@ The rules, and under them the table that is the rules:
   while an opening is pending. A port takes it along; closing or reassigning the number drops it.
 * To take back a cancellation that still waits for its second word is to stay.
 * Opening rests on a notice that the subscriber was shown. Where a second word is asked, the question is that moment.
-  On the channels that bring their own proof the evidence says which notice was shown and whether separate consent was
-  given; it is recorded as it is, and consent that was asked for and withheld refuses the opening.
+  Where none is, the evidence names the version of the notice, and on the channels that have a moment to ask for it the
+  separate consent was given; without these nothing opens. A text has no such moment: that nobody asked is recorded as
+  that. Consent that was asked for and withheld refuses the opening on any channel.
 * A restricted leg is kept for proof alone: it can be asked about and not changed. What brings it about concerns the
   whole subscriber, not one leg: `gateway.domain.erasure`.
 """
@@ -28,6 +29,7 @@ from __future__ import annotations
 
 from enum import Enum, auto
 
+from gateway.domain.capability import Capabilities
 from gateway.domain.errors import Reason
 from gateway.domain.instruction import (
     Action,
@@ -48,7 +50,7 @@ from gateway.domain.instruction import (
 )
 from gateway.domain.policy import CarrierRules, Policy
 from gateway.domain.preferences import NO_PREFERENCES, Preferences
-from gateway.domain.settings import apply_defaults, apply_settings
+from gateway.domain.settings import apply_defaults, apply_settings, list_wishes
 from gateway.domain.subscription import EnrolmentState, Leg, Pending, Undo
 from optout.kit.number import PhoneNumber
 from optout.kit.values import dataclass, replace
@@ -59,6 +61,7 @@ class Event(Enum):
 
     OPEN = auto()
     OPEN_UNPROVEN = auto()
+    OPEN_UNTOLD = auto()
     CONFIRM = auto()
     CONFIRM_UNPROVEN = auto()
     CONFIRM_LATE = auto()
@@ -96,6 +99,7 @@ _SAME = Move(_D.ALREADY_SO)
 TABLE: dict[tuple[EnrolmentState, Event], Move] = {
     (_S.CLOSED, _E.OPEN): _OPENED,
     (_S.CLOSED, _E.OPEN_UNPROVEN): _ASK_OPEN,
+    (_S.CLOSED, _E.OPEN_UNTOLD): _refuse(Reason.PROOF_REQUIRED),
     (_S.CLOSED, _E.CONFIRM): _refuse(Reason.NOTHING_PENDING),
     (_S.CLOSED, _E.CONFIRM_UNPROVEN): _refuse(Reason.NOTHING_PENDING),
     (_S.CLOSED, _E.CONFIRM_LATE): _refuse(Reason.CONFIRMATION_EXPIRED),
@@ -106,6 +110,7 @@ TABLE: dict[tuple[EnrolmentState, Event], Move] = {
     (_S.CLOSED, _E.SET): _refuse(Reason.NOT_OPEN),
     (_S.PENDING_OPEN, _E.OPEN): _OPENED,
     (_S.PENDING_OPEN, _E.OPEN_UNPROVEN): _ASK_OPEN,
+    (_S.PENDING_OPEN, _E.OPEN_UNTOLD): _refuse(Reason.PROOF_REQUIRED),
     (_S.PENDING_OPEN, _E.CONFIRM): _OPENED,
     (_S.PENDING_OPEN, _E.CONFIRM_UNPROVEN): _OPENED,
     (_S.PENDING_OPEN, _E.CONFIRM_OTHER): _refuse(Reason.NOTHING_PENDING),
@@ -116,6 +121,7 @@ TABLE: dict[tuple[EnrolmentState, Event], Move] = {
     (_S.PENDING_OPEN, _E.SET): _refuse(Reason.NOT_OPEN),
     (_S.OPEN, _E.OPEN): _SAME,
     (_S.OPEN, _E.OPEN_UNPROVEN): _SAME,
+    (_S.OPEN, _E.OPEN_UNTOLD): _SAME,
     (_S.OPEN, _E.CONFIRM): _refuse(Reason.NOTHING_PENDING),
     (_S.OPEN, _E.CONFIRM_UNPROVEN): _refuse(Reason.NOTHING_PENDING),
     (_S.OPEN, _E.CONFIRM_LATE): _refuse(Reason.CONFIRMATION_EXPIRED),
@@ -125,6 +131,7 @@ TABLE: dict[tuple[EnrolmentState, Event], Move] = {
     (_S.OPEN, _E.SET): Move(_D.DONE, _S.OPEN),
     (_S.PENDING_CANCEL, _E.OPEN): _OPENED,
     (_S.PENDING_CANCEL, _E.OPEN_UNPROVEN): _OPENED,
+    (_S.PENDING_CANCEL, _E.OPEN_UNTOLD): _OPENED,
     (_S.PENDING_CANCEL, _E.CONFIRM): _CLOSED,
     (_S.PENDING_CANCEL, _E.CONFIRM_UNPROVEN): _refuse(Reason.PROOF_REQUIRED),
     (_S.PENDING_CANCEL, _E.CONFIRM_OTHER): _refuse(Reason.NOTHING_PENDING),
@@ -147,11 +154,16 @@ _SUFFICIENT_PROOFS: dict[Channel, frozenset[Proof]] = {
     Channel.HALL: frozenset({Proof.AGENT, Proof.IDENTITY_DOCUMENT}),
 }
 _BOOKED_CHANNELS = frozenset({Channel.HOTLINE, Channel.HALL})
+_CANNOT_ASK = frozenset({Channel.SMS})
+"""Where one text is the whole dialogue, there is no moment at which separate consent could be asked for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """All that a decision depends on besides leg and action. ``now_ms`` is the log's accept time."""
+    """All that a decision depends on besides leg and action.
+
+    ``now_ms`` is the log's accept time, ``capabilities`` are what the carrier has declared by then.
+    """
 
     number: PhoneNumber
     channel: Channel
@@ -159,6 +171,7 @@ class Circumstances:
     policy: Policy
     carrier: str
     now_ms: int
+    capabilities: Capabilities | None = None
 
     @property
     def rules(self) -> CarrierRules:
@@ -186,7 +199,7 @@ def decide(leg: Leg, action: Action, around: Circumstances) -> tuple[Leg, Verdic
 
 def missing_proof(channel: Channel, evidence: Evidence) -> Reason | None:
     """Tell what the evidence lacks for this channel, if anything."""
-    if not _SUFFICIENT_PROOFS[channel] & set(evidence.proofs):
+    if _SUFFICIENT_PROOFS[channel].isdisjoint(evidence.proofs):
         return Reason.PROOF_REQUIRED
     if channel in _BOOKED_CHANNELS and not (evidence.booked_by and evidence.mandate):
         return Reason.MANDATE_REQUIRED
@@ -222,7 +235,9 @@ def classify(current: Leg, action: Action, expired: bool, around: Circumstances)
     """What an action means to the state machine, under the carrier's rules."""
     match action:
         case Open():
-            return Event.OPEN_UNPROVEN if around.channel in around.rules.confirm_open else Event.OPEN
+            if around.channel in around.rules.confirm_open:
+                return Event.OPEN_UNPROVEN
+            return Event.OPEN if _is_told(around) else Event.OPEN_UNTOLD
         case Confirm():
             if expired:
                 return Event.CONFIRM_LATE
@@ -237,6 +252,13 @@ def classify(current: Leg, action: Action, expired: bool, around: Circumstances)
             return Event.QUERY
         case _:
             return Event.SET
+
+
+def _is_told(around: Circumstances) -> bool:
+    """Whether the subscriber was shown a notice and, where the channel can ask, gave separate consent to it."""
+    evidence = around.evidence
+    consented = around.channel in _CANNOT_ASK or evidence.separate_consent is Consent.GIVEN
+    return bool(evidence.notice_version) and consented
 
 
 def _answers_other(current: Leg, action: Confirm) -> bool:
@@ -266,7 +288,8 @@ def _move(leg: Leg, current: Leg, move: Move, action: Action, around: Circumstan
         pending = Pending(wish, expire_ms, around.channel)
         after = replace(current, state=target, preferences=preferences, pending=pending, change_ms=around.now_ms)
         asked = _service_item(move.disposition, on=wish is _S.OPEN)
-        return after, Verdict(move.disposition, None, (asked, *refused), expire_ms)
+        listed = _list_opened(current, action, preferences, move.disposition)
+        return after, Verdict(move.disposition, None, (asked, *listed, *refused), expire_ms)
     on = target is not _S.CLOSED
     after = replace(
         current,
@@ -277,7 +300,17 @@ def _move(leg: Leg, current: Leg, move: Move, action: Action, around: Circumstan
         change_ms=around.now_ms,
         undo=None if on else _put_aside(current, around),
     )
-    return after, Verdict(Disposition.DONE, None, (_service_item(Disposition.DONE, on=on), *refused))
+    listed = _list_opened(current, action, preferences, Disposition.DONE) if on else ()
+    return after, Verdict(Disposition.DONE, None, (_service_item(Disposition.DONE, on=on), *listed, *refused))
+
+
+def _list_opened(
+    current: Leg, action: Action, opened: Preferences, disposition: Disposition
+) -> tuple[ItemOutcome, ...]:
+    """What an opening switches on, or will, besides the service; what is on or comes back is not told again."""
+    if current.refusing or not isinstance(action, Open | Confirm):
+        return ()
+    return tuple(ItemOutcome(item, disposition) for item in list_wishes(opened))
 
 
 def _open_ms(current: Leg, action: Action, now_ms: int) -> int | None:
@@ -302,12 +335,14 @@ def _opening_preferences(
     if isinstance(action, Open) and not current.refusing:
         if action.defaults is None:
             return NO_PREFERENCES, ()
-        return apply_defaults(action.defaults, around.policy, around.carrier, around.number)
+        return apply_defaults(action.defaults, around.policy, around.carrier, around.number, around.capabilities)
     return current.preferences, ()
 
 
 def _set(leg: Leg, current: Leg, action: Action, around: Circumstances) -> tuple[Leg, Verdict]:
-    after, items = apply_settings(current.preferences, action, around.policy, around.carrier, around.number)
+    after, items = apply_settings(
+        current.preferences, action, around.policy, around.carrier, around.number, around.capabilities
+    )
     dispositions = {item.disposition for item in items}
     if Disposition.DONE in dispositions:
         changed = replace(current, preferences=after, change_ms=around.now_ms)

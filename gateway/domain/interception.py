@@ -30,7 +30,10 @@ TREATMENTS = {
 
 @dataclass(frozen=True, slots=True)
 class Interception:
-    """One call. ``call_ms`` is Unix time in ms; ``rule`` and ``category`` are what decided, as far as it was told."""
+    """One call. ``call_ms`` is Unix time in ms; ``rule`` and ``category`` are what decided, as far as it was told.
+
+    ``withheld`` if the caller withheld its number from the called party.
+    """
 
     action: InterceptionAction
     called: PhoneNumber
@@ -38,6 +41,12 @@ class Interception:
     call_ms: int
     rule: DecidingRule | None = None
     category: str = ""
+    withheld: bool = False
+
+    @property
+    def shown_caller(self) -> PhoneNumber | None:
+        """The caller, as far as the called party may know it."""
+        return None if self.withheld else self.caller
 
     @property
     def is_stopped(self) -> bool:

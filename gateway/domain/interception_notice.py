@@ -8,15 +8,16 @@ from gateway.domain.notices import Notice, write_minute
 
 
 def tell_call(call: Interception) -> Notice:
-    """The notice of one call."""
+    """The notice of one call; only of a caller who withheld its number does it say that."""
     return Notice(
         "intercepted",
         {
             "time": write_minute(call.call_ms),
-            "number": call.caller or "",
+            "number": call.shown_caller or "",
             "treatment": TREATMENTS[call.action].value,
             "rule": "" if call.rule is None else call.rule.value,
             "category": call.category,
+            **({"withheld": "yes"} if call.withheld else {}),
         },
     )
 

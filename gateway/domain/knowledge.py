@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from operator import attrgetter
 
 from gateway.domain.capability import Capabilities
@@ -38,18 +39,27 @@ def list_items(leg: Leg) -> tuple[Item, ...]:
     if not leg.refusing:
         return ()
     wishes = leg.preferences
-    items = [
-        *(Item(ItemKind.CATEGORY, code) for code in wishes.refused_categories),
-        *(Item(ItemKind.REJECT_NUMBER, number) for number in wishes.reject_list),
-        *(Item(ItemKind.ALLOW_NUMBER, number) for number in wishes.allow_list),
-        *(Item(ItemKind.SEGMENT, segment.key) for segment in wishes.refused_segments),
-        Item(ItemKind.TREATMENT, wishes.treatment.value),
-        Item(ItemKind.STRANGER_POLICY, wishes.stranger_policy.value),
-        _NOTICES,
-    ]
+    # Most have the same few wishes, but for their lists of numbers, which are not kept here.
+    return _sort_items(wishes) if wishes.reject_list or wishes.allow_list else _sort_few_items(wishes)
+
+
+def _sort_items(wishes: Preferences) -> tuple[Item, ...]:
+    valued = (
+        (ItemKind.CATEGORY, wishes.refused_categories),
+        (ItemKind.REJECT_NUMBER, wishes.reject_list),
+        (ItemKind.ALLOW_NUMBER, wishes.allow_list),
+        (ItemKind.SEGMENT, [segment.key for segment in wishes.refused_segments]),
+        (ItemKind.TREATMENT, (wishes.treatment.value,)),
+        (ItemKind.STRANGER_POLICY, (wishes.stranger_policy.value,)),
+    )
+    items = [Item(kind, value) for kind, values in valued for value in values]
+    items.append(_NOTICES)
     if wishes.quiet_hours:
         items.append(_QUIET_HOURS)
     return tuple(sorted(items))
+
+
+_sort_few_items = lru_cache(maxsize=1024)(_sort_items)
 
 
 def begin(before: Leg, after: Leg, version: int, capabilities: Capabilities | None, now_ms: int) -> Leg:

@@ -20,6 +20,7 @@ from gateway.domain.serving import judge_order
 from gateway.domain.subscription import Leg, Subscriber
 from optout.kit.values import replace
 
+_FORECAST = frozenset({Disposition.DONE, Disposition.NEEDS_CONFIRMATION})
 OFFERED_MEDIA = frozenset({Medium.VOICE})
 
 
@@ -44,7 +45,7 @@ def take_order(
     if standing.claims:
         served = carried_by(claim_for(holder, instruction.carrier, revision, now_ms), capabilities, now_ms)
     around = Circumstances(
-        instruction.number, instruction.channel, instruction.evidence, policy, instruction.carrier, now_ms
+        instruction.number, instruction.channel, instruction.evidence, policy, instruction.carrier, now_ms, capabilities
     )
     version = holder.version + 1
     step = _serve(Party(served, capabilities), instruction, around, finding, revision, version)
@@ -61,7 +62,7 @@ def _serve(
     if isinstance(instruction.action, Erase):
         after, verdict = decide_erasure(served, around, capabilities, revision)
         return Step(verdict, Side(after, None), news=part_with(served) if after.ties != served.ties else ())
-    if medium not in OFFERED_MEDIA:
+    if medium not in OFFERED_MEDIA or (capabilities is not None and medium not in capabilities.media):
         return _refuse(served, Reason.MEDIUM_NOT_OFFERED)
     leg = served.leg(medium)
     step = take(instruction.action, sender, finding, around, medium)
@@ -86,19 +87,22 @@ def _count_once(after: Subscriber, version: int) -> Subscriber:
 
 
 def _forecast(verdict: Verdict, leg: Leg, capabilities: Capabilities | None, now_ms: int) -> Verdict:
-    """The verdict with what may be expected of what was done, and what is known to stand in its way."""
+    """The verdict with what may be expected of what was or would be done, and what is known to stand in its way."""
     if not verdict.items:
         return verdict
-    by_ms = None if capabilities is None else capabilities.effective_by(now_ms)
+    # What waits for a second word is in effect at the latest if that comes at the last moment.
+    from_ms = now_ms if verdict.confirm_by_ms is None else verdict.confirm_by_ms
+    by_ms = None if capabilities is None else capabilities.effective_by(from_ms)
     items = tuple([_expect(item, leg, capabilities, by_ms) for item in verdict.items])
     return Verdict(verdict.disposition, verdict.reason, items, verdict.confirm_by_ms)
 
 
 def _expect(item: ItemOutcome, leg: Leg, capabilities: Capabilities | None, by_ms: int | None) -> ItemOutcome:
     precondition = _find_precondition(leg, item)
-    if capabilities is not None and item.disposition is Disposition.DONE:
-        expected = capabilities.expect(item.item)
-        return replace(item, precondition=precondition, expected=expected, effective_by_ms=by_ms)
+    if capabilities is not None and item.disposition in _FORECAST:
+        known = capabilities.find(item.item)
+        done = item.item, item.disposition, item.reason, item.switched_on
+        return ItemOutcome(*done, known.effect, by_ms, precondition, known.limitation)
     return item if precondition == item.precondition else replace(item, precondition=precondition)
 
 

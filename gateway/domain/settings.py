@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from gateway.domain.capability import Capabilities
 from gateway.domain.errors import Reason
 from gateway.domain.instruction import (
     Action,
@@ -29,16 +30,24 @@ MINUTES_PER_DAY = 1440
 Changed = tuple[Preferences, tuple[ItemOutcome, ...]]
 
 
-def apply_settings(before: Preferences, action: Action, policy: Policy, carrier: str, number: PhoneNumber) -> Changed:
+def apply_settings(
+    before: Preferences,
+    action: Action,
+    policy: Policy,
+    carrier: str,
+    number: PhoneNumber,
+    capabilities: Capabilities | None = None,
+) -> Changed:
     """Apply one setting of the subscriber ``number``, served by ``carrier``, to its preferences.
 
+    Lists are held to the policy's cap, and to what the carrier declared if that is less; what is on a list stays.
     Items that are refused leave the others untouched. TypeError for an action that is no setting.
     """
     match action:
         case SetRefusedCategories():
             return _set_categories(before, action, policy, carrier)
         case EditList():
-            return _edit_list(before, action, policy, number)
+            return _edit_list(before, action, policy, number, capabilities)
         case SetRefusedSegments():
             return _set_segments(before, action.segments, policy)
         case ChooseTreatment():
@@ -52,7 +61,13 @@ def apply_settings(before: Preferences, action: Action, policy: Policy, carrier:
             raise TypeError(f"not a setting: {type(action).__name__}")
 
 
-def apply_defaults(defaults: Preferences, policy: Policy, carrier: str, number: PhoneNumber) -> Changed:
+def apply_defaults(
+    defaults: Preferences,
+    policy: Policy,
+    carrier: str,
+    number: PhoneNumber,
+    capabilities: Capabilities | None = None,
+) -> Changed:
     """A carrier's opening defaults as preferences, under the rules that hold for settings.
 
     What those refuse is left out, and comes back as refused items.
@@ -64,16 +79,36 @@ def apply_defaults(defaults: Preferences, policy: Policy, carrier: str, number: 
         notices=defaults.notices,
     )
     refused: list[ItemOutcome] = []
-    for action in (
-        SetRefusedCategories(refuse=defaults.refused_categories),
-        EditList(allow=False, add=defaults.reject_list),
-        EditList(allow=True, add=defaults.allow_list),
-        SetRefusedSegments(defaults.refused_segments),
-        SetQuietHours(defaults.quiet_hours),
-    ):
-        after, outcomes = apply_settings(after, action, policy, carrier, number)
+    settings: tuple[tuple[tuple[object, ...], Action], ...] = (
+        (defaults.refused_categories, SetRefusedCategories(refuse=defaults.refused_categories)),
+        (defaults.reject_list, EditList(allow=False, add=defaults.reject_list)),
+        (defaults.allow_list, EditList(allow=True, add=defaults.allow_list)),
+        (defaults.refused_segments, SetRefusedSegments(defaults.refused_segments)),
+        (defaults.quiet_hours, SetQuietHours(defaults.quiet_hours)),
+    )
+    for action in [action for wished, action in settings if wished]:
+        after, outcomes = apply_settings(after, action, policy, carrier, number, capabilities)
         refused.extend(outcome for outcome in outcomes if outcome.disposition is Disposition.REFUSED)
     return after, tuple(refused)
+
+
+def list_wishes(wishes: Preferences) -> tuple[Item, ...]:
+    """What is wished for beyond what holds for everybody who opens and wishes nothing."""
+    items = [
+        *(Item(ItemKind.CATEGORY, code) for code in wishes.refused_categories),
+        *(Item(ItemKind.REJECT_NUMBER, number) for number in wishes.reject_list),
+        *(Item(ItemKind.ALLOW_NUMBER, number) for number in wishes.allow_list),
+        *(Item(ItemKind.SEGMENT, segment.key) for segment in wishes.refused_segments),
+    ]
+    if wishes.treatment is not NO_PREFERENCES.treatment:
+        items.append(Item(ItemKind.TREATMENT, wishes.treatment.value))
+    if wishes.stranger_policy is not NO_PREFERENCES.stranger_policy:
+        items.append(Item(ItemKind.STRANGER_POLICY, wishes.stranger_policy.value))
+    if wishes.notices != NO_PREFERENCES.notices:
+        items.append(Item(ItemKind.NOTICES, wishes.notices.interception.value))
+    if wishes.quiet_hours:
+        items.append(Item(ItemKind.QUIET_HOURS))
+    return tuple(items)
 
 
 def _done_if(changed: bool, item: Item, *, on: bool = True) -> ItemOutcome:
@@ -108,8 +143,11 @@ def _set_categories(before: Preferences, action: SetRefusedCategories, policy: P
     return replace(before, refused_categories=tuple(sorted(refused))), tuple(outcomes.values())
 
 
-def _edit_list(before: Preferences, action: EditList, policy: Policy, own: PhoneNumber) -> Changed:
+def _edit_list(
+    before: Preferences, action: EditList, policy: Policy, own: PhoneNumber, capabilities: Capabilities | None
+) -> Changed:
     kind = ItemKind.ALLOW_NUMBER if action.allow else ItemKind.REJECT_NUMBER
+    cap = policy.list_cap if capabilities is None else capabilities.cap_of(kind, policy.list_cap)
     target = set(before.allow_list if action.allow else before.reject_list)
     other = set(before.reject_list if action.allow else before.allow_list)
     outcomes: list[ItemOutcome] = []
@@ -122,7 +160,7 @@ def _edit_list(before: Preferences, action: EditList, policy: Policy, own: Phone
             outcomes.append(_done_if(False, item))
         elif not action.allow and (number == own or policy.is_protected(number)):
             outcomes.append(_refused(item, Reason.NOT_REFUSABLE))
-        elif len(target) >= policy.list_cap:
+        elif len(target) >= cap:
             outcomes.append(_refused(item, Reason.LIST_FULL))
         else:
             outcomes.append(_done_if(True, item))

@@ -57,20 +57,22 @@ class StateProver:
         record = map_proof.verify(label, leaf.map_root)
         proof = replace(proof, answer=Answer.ABSENT, map=map_proof)
         if record is None:
-            return await self._erased(proof, size) or proof
+            # Whoever came and was erased after the EPOCH is not known to its map, and no proof could rest on it.
+            return await self._erased(proof, size, before=index) or proof
         walk = ChainWalk(record.last_index, time_ms)
         while walk.answer is None:
             walk.take(await self._proven(walk.next_index, size))
         if walk.answer is Answer.ERASED:
-            erased = await self._erased(proof, size)
+            erased = await self._erased(proof, size, before=size)
             if erased is None:
                 raise RefusedError(Reason.ERASED, "the openings are gone, and no ERASE entry is published yet")
             return erased
         return replace(proof, answer=walk.answer, chain=tuple(walk.chain))
 
-    async def _erased(self, proof: AsOfProof, size: int) -> AsOfProof | None:
+    async def _erased(self, proof: AsOfProof, size: int, before: int) -> AsOfProof | None:
+        """The same proof with the ERASE entry that names its label, if that stands in the log before an index."""
         index = await self._find_erasure(proof.label)
-        if index is None or index >= size:
+        if index is None or index >= before:
             return None
         return replace(proof, answer=Answer.ERASED, erasure=await self._proven(index, size))
 

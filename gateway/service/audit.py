@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 from gateway.domain.errors import Reason, RefusedError
@@ -28,7 +28,8 @@ from optout.kit.number import PhoneNumber
 AUDITORS = (Role.CARRIER, Role.INSTITUTE, Role.OPERATOR, Role.WITNESS)
 READERS = (Role.INSTITUTE, Role.OPERATOR, Role.WITNESS)
 WAIT_S = 5.0
-_MAX_SUBJECT_ENTRIES = 10_000
+PIECE_BYTES = 1024 * 1024
+"""About how much of a story or a proof is told in one message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +122,11 @@ class AuditService:
         rows = await self._store.entries(first, limit)
         return Shown([ShownEntry(row, self._recorder.opening(row)) for row in rows], index + 1)
 
-    async def subject(self, caller: Caller, number: PhoneNumber, case_id: str) -> Shown:
-        """Everything about a number's present holder, oldest first, the look included. RefusedError (NOT_FOUND)."""
+    async def subject(self, caller: Caller, number: PhoneNumber, case_id: str) -> AsyncIterator[Shown]:
+        """Everything about a number's present holder, oldest first and in pieces; the look is the last entry.
+
+        Raises RefusedError (NOT_FOUND).
+        """
         require_role(caller, Role.INSTITUTE)
         look = Look(caller.party, require_case(case_id), "subject", {})
         found = await self._store.number(self._recorder.vault.number_key(number))
@@ -130,7 +134,17 @@ class AuditService:
             raise RefusedError(Reason.NOT_FOUND, "the registry never heard of this number")
         unit = LookUnit(look, self._recorder, self._policies.actor(caller.party), found[1].label)
         index = await self._store.commit(unit)
-        return Shown(await self._walk(index), index + 1)
+        piece: list[ShownEntry] = []
+        room = PIECE_BYTES
+        for place in await self._chain(index):
+            entry = await self._open(place)
+            size = 0 if entry.opening is None else len(entry.opening.payload)
+            if piece and size > room:
+                yield Shown(piece, index + 1)
+                piece, room = [], PIECE_BYTES
+            piece.append(entry)
+            room -= size
+        yield Shown(piece, index + 1)
 
     async def state(self, caller: Caller, number: PhoneNumber, time_ms: int, case_id: str) -> tuple[AsOfProof, int]:
         """Prove what stood for a number at a time; gives the proof and the look's revision."""
@@ -158,16 +172,20 @@ class AuditService:
         published, inclusion = await self._signer.wait_published(row.index, WAIT_S)
         return Receipt(ProvenEntry(row.index, row.leaf, tuple(inclusion), opening), published.note)
 
-    async def _walk(self, index: int) -> list[ShownEntry]:
-        shown: list[ShownEntry] = []
-        while index != NO_PREVIOUS and len(shown) < _MAX_SUBJECT_ENTRIES:
-            row = await self._entry(index)
-            opening = self._recorder.opening(row)
-            shown.append(ShownEntry(row, opening))
+    async def _chain(self, index: int) -> list[int]:
+        """The entries of a subject up to one of them, oldest first; what was erased ends it."""
+        chain: list[int] = []
+        while index != NO_PREVIOUS:
+            chain.append(index)
+            opening = (await self._open(index)).opening
             if opening is None:
                 break
             index = decode_payload(opening.payload)["prev"]
-        return shown[::-1]
+        return chain[::-1]
+
+    async def _open(self, index: int) -> ShownEntry:
+        row = await self._entry(index)
+        return ShownEntry(row, self._recorder.opening(row))
 
     def _published(self) -> Published:
         if self._signer.published is None:

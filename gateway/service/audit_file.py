@@ -11,8 +11,8 @@ class AuditError(Exception):
     """The audit cannot go on: ``reason`` is a stable code, the text says it in words and holds no personal data.
 
     NOTE, ORIGIN, POLICY (signatures), SMALLER, FORKED (against the checkpoint kept), ROOT (tiles or entries against the
-    signed root), UNREACHABLE, STATE (the auditor's own files), PROCESSES, VOUCH, and the reasons for which a gateway
-    refuses to answer.
+    signed root), UNBALANCED (an equation of a report), UNREACHABLE, STATE (the auditor's own files), PROCESSES, VOUCH,
+    and the reasons for which a gateway refuses to answer.
     """
 
     def __init__(self, reason: str, text: str) -> None:
@@ -24,7 +24,7 @@ class AuditError(Exception):
         return self.text
 
 
-ACCUSATIONS = frozenset({"SMALLER", "FORKED", "ROOT"})
+ACCUSATIONS = frozenset({"SMALLER", "FORKED", "ROOT", "UNBALANCED"})
 """Reasons that say something about the log; the others say that nothing can be said."""
 
 

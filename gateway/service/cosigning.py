@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -45,7 +46,7 @@ class Conflict:
     """A witness knows another log than ours.
 
     ``alarm`` is WITNESS_AHEAD (it cosigned more than we have) or WITNESS_DIFFERENT (another tree of a size we have).
-    ``is_first`` is true if it was the first thing this witness told us since we started.
+    ``is_first`` is true if this witness agreed to nothing yet since we started.
     """
 
     witness: str
@@ -73,7 +74,7 @@ class Cosigning:
         timeout_s: float = 0.4,
     ) -> None:
         self.policy = policy
-        self.conflicts: list[Conflict] = []
+        self.conflicts: Counter[Conflict] = Counter()
         self._ports = ports
         self._tree = tree
         self._publication = publication
@@ -108,7 +109,7 @@ class Cosigning:
             async with asyncio.timeout(30):
                 return await self._talk(name, note, checkpoint)
         except _ConflictError as error:
-            self.conflicts.append(Conflict(name, error.alarm, is_first))
+            self.conflicts[Conflict(name, error.alarm, is_first)] += 1
             log.error("witness disagrees", extra={"witness": name, "alarm": error.alarm})
         except (WitnessUnreachableError, TimeoutError):
             log.warning("witness not reached", extra={"witness": name})
@@ -132,7 +133,7 @@ class Cosigning:
                 if old < size <= checkpoint.size or size < old:
                     old = size
                     continue
-            self._keep(name, request, reply)
+            await self._keep(name, request, reply)
             if reply.status == Status.CONFLICT:
                 raise _ConflictError("WITNESS_AHEAD" if size > checkpoint.size else "WITNESS_DIFFERENT")
             if reply.status == Status.UNPROCESSABLE:
@@ -149,9 +150,9 @@ class Cosigning:
             log.warning("witness's cosignature does not hold", extra={"witness": name})
         return good
 
-    def _keep(self, name: str, request: bytes, reply: WitnessReply) -> None:
+    async def _keep(self, name: str, request: bytes, reply: WitnessReply) -> None:
         row = EvidenceRow(name, int(reply.status), request, reply.body, self._clock.now_ms())
-        self._publication.add_evidence(row)
+        await asyncio.to_thread(self._publication.add_evidence, row)
 
 
 def _forget(task: asyncio.Task[list[SignatureLine]]) -> None:

@@ -38,13 +38,12 @@ class Feed:
             raise RefusedError(Reason.REVISION_OUT_OF_RANGE, "this revision lies in the future", field="after_revision")
         time_ms = head.time_ms
         while True:
-            entries = await self._store.entries(after, MAX_RANGE_ENTRIES)
-            if entries:
-                feed_range = self.fold(after, entries, carrier)
-                after, time_ms = feed_range.revision, feed_range.time_ms
-                yield feed_range
-            elif await self._store.wait_beyond(after, PROGRESS_EVERY_S) <= after:
+            if await self._store.wait_beyond(after, PROGRESS_EVERY_S) <= after:
                 yield FeedRange(after, after, (), time_ms)
+                continue
+            feed_range = self.fold(after, await self._store.entries(after, MAX_RANGE_ENTRIES), carrier)
+            after, time_ms = feed_range.revision, feed_range.time_ms
+            yield feed_range
 
     def fold(self, after: int, entries: Sequence[EntryRow], carrier: str | None) -> FeedRange:
         """The range that these entries, which begin at index ``after``, make."""

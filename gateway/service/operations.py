@@ -8,15 +8,13 @@ from dataclasses import dataclass
 from gateway.domain.errors import Reason, RefusedError
 from gateway.domain.policy import GATEWAY_ACTOR
 from gateway.service.access import Caller, require_role, visible_carrier
-from gateway.service.outbox import NOTICE_LIFE_MS, ORDER_LIFE_MS
+from gateway.service.outbox import OutboxSealer
 from gateway.service.record import PAYLOAD_VERSION, Recorder
 from gateway.store.base import Decision, Reads, Store, View
-from gateway.store.rows import NO_SUBJECT, OutboxChange, OutboxKind, OutboxRow, OutboxState
+from gateway.store.rows import NO_SUBJECT, OutboxChange, OutboxRow, OutboxState
+from gateway.store.vault import SealError
 from gateway.tlog.leaf import LeafType
 from optout.kit.identity import Role
-
-LIFE_MS = {OutboxKind.NOTIFY: NOTICE_LIFE_MS, OutboxKind.APPLY: ORDER_LIFE_MS}
-"""How long an order is tried from the moment at which it is replayed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +51,11 @@ class OperationsService:
 
 @dataclass(frozen=True, slots=True)
 class ReplayUnit:
-    """Makes dead letters ready again, with a fresh time to live; what is no dead letter is left alone."""
+    """Makes dead letters ready again, with a fresh time to live.
+
+    What is no dead letter is left alone, and so is what nobody needs any more: a question that can no longer be
+    answered, an order whose key is destroyed.
+    """
 
     party: str
     ids: tuple[str, ...]
@@ -68,21 +70,26 @@ class ReplayUnit:
     def decide(self, view: View) -> Decision[Replayed]:
         """Replay those that are dead; if there are any, that is an entry."""
         rows = [row for id_ in dict.fromkeys(self.ids) if (row := view.outbox_row(id_)) is not None]
-        dead = [row for row in rows if row.state is OutboxState.DEAD]
-        if not dead:
+        changes = [change for row in rows if (change := self._revive(row, view.time_ms)) is not None]
+        if not changes:
             return Decision(Replayed())
-        ids = tuple(row.id for row in dead)
+        ids = tuple(change.id for change in changes)
         content = {"orders": list(ids), "reason": self.reason, "operator": self.party}
         payload = {"v": PAYLOAD_VERSION, "kind": "replay", "label": "", **content}
         return Decision(
             Replayed(ids, view.next_index + 1),
             entries=(self.recorder.entry(LeafType.STATEMENT, GATEWAY_ACTOR, NO_SUBJECT, payload),),
-            outbox_changes=tuple(_replay(row, view.time_ms) for row in dead),
+            outbox_changes=tuple(changes),
         )
 
-
-def _replay(row: OutboxRow, now_ms: int) -> OutboxChange:
-    """What it was tried so far stays counted; the reason why it was given up goes."""
-    return OutboxChange(
-        row.id, OutboxState.DEAD, OutboxState.READY, now_ms, row.attempts, expire_ms=now_ms + LIFE_MS[row.kind]
-    )
+    def _revive(self, row: OutboxRow, now_ms: int) -> OutboxChange | None:
+        """What it was tried so far stays counted; the reason why it was given up goes."""
+        if row.state is not OutboxState.DEAD:
+            return None
+        try:
+            expire_ms = OutboxSealer(self.recorder.vault).fresh_expiry(row, now_ms)
+        except SealError:
+            return None
+        if expire_ms <= now_ms:
+            return None
+        return OutboxChange(row.id, OutboxState.DEAD, OutboxState.READY, now_ms, row.attempts, expire_ms=expire_ms)

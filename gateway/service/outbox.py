@@ -154,7 +154,9 @@ class OutboxSealer:
     ) -> tuple[OutboxRow, ...]:
         rows = []
         for place, notice in enumerate(notices):
-            content = {"template": notice.template, "parameters": dict(notice.parameters), **to}
+            content: Map = {"template": notice.template, "parameters": dict(notice.parameters), **to}
+            if notice.expire_ms:
+                content["until_ms"] = notice.expire_ms
             expire_ms = notice.expire_ms or origin.now_ms + NOTICE_LIFE_MS
             name = f"n-{origin.index:016x}-{place}"
             rows.append(self._row(origin, name, carrier, OutboxKind.NOTIFY, content, expire_ms))
@@ -223,7 +225,18 @@ class OutboxSealer:
     def open_notice(self, row: OutboxRow) -> NoticeOrder:
         """The notice in a NOTIFY row. Raises SealError."""
         content = self._open(row)
+        content.pop("until_ms", None)
         return NoticeOrder(id=row.id, expire_ms=row.expire_ms, **content)
+
+    def fresh_expiry(self, row: OutboxRow, now_ms: int) -> int:
+        """Until when an order that is tried again is worth carrying out, in Unix ms: never beyond a time that it names.
+
+        A time that is past means that it is not. Raises SealError.
+        """
+        if row.kind is not OutboxKind.NOTIFY:
+            return now_ms + ORDER_LIFE_MS
+        until_ms: int = self._open(row).get("until_ms", NEVER_MS)
+        return min(now_ms + NOTICE_LIFE_MS, until_ms)
 
     def open_apply(self, row: OutboxRow) -> ApplyOrder:
         """The order in an APPLY row. Raises SealError."""

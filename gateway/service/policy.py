@@ -18,11 +18,12 @@ from gateway.service.books import PolicyBook
 from gateway.service.line_units import LineUnit
 from gateway.service.operator_keys import OperatorKeys
 from gateway.service.record import Recorder
+from gateway.service.roster import DEVELOPMENT, Roster
 from gateway.service.rules import RuleUnit, catch_up
 from gateway.service.screening import Call, Screened, ScreeningService
 from gateway.store.base import Store, Unit
 from optout.kit.clock import Clock, SystemClock
-from optout.kit.identity import Role
+from optout.kit.identity import Identity, Role
 
 T = TypeVar("T")
 
@@ -59,6 +60,7 @@ class PolicyService:
         screening: ScreeningService,
         keys: OperatorKeys | None = None,
         clock: Clock | None = None,
+        roster: Roster = DEVELOPMENT,
     ) -> None:
         self._store = store
         self._recorder = recorder
@@ -66,10 +68,11 @@ class PolicyService:
         self._screening = screening
         self._keys = keys or OperatorKeys()
         self._clock = clock or SystemClock()
+        self._roster = roster
 
     async def propose(self, caller: Caller, policy: Policy, activation_ms: int, signature: str) -> PolicyRecord:
         """Propose a policy. Raises RefusedError (ROLE_NOT_ALLOWED, PROOF_REQUIRED, ID_REUSED, INVALID_POLICY)."""
-        require_role(caller, Role.OPERATOR)
+        self._require_signer(caller)
         self._keys.check(caller.party, policy.digest, signature)
         wanted = Proposed(policy, caller.party, activation_ms, signature)
         state = await self._publish(lambda state, now_ms: publishing.propose(state, wanted, now_ms))
@@ -78,12 +81,21 @@ class PolicyService:
     async def approve(self, caller: Caller, version: str, digest: str, signature: str) -> PolicyRecord:
         """Approve what another operator proposed.
 
+        What somebody proposed who has left the roster since wants another proposer.
+
         Raises RefusedError (ROLE_NOT_ALLOWED, PROOF_REQUIRED, NOT_FOUND, INVALID_FIELD, SECOND_SIGNER_REQUIRED).
         """
-        require_role(caller, Role.OPERATOR)
+        self._require_signer(caller)
         self._keys.check(caller.party, digest, signature)
         wanted = Approved(version, caller.party, signature)
-        state = await self._publish(lambda state, _: publishing.approve(state, wanted, digest))
+
+        def choose(state: Publications, now_ms: int) -> Event | None:
+            event = publishing.approve(state, wanted, digest)
+            if event is not None and not self._counts(state.records[version].signatures[0].party):
+                raise RefusedError(Reason.SECOND_SIGNER_REQUIRED, "the proposer is on the roster no more")
+            return event
+
+        state = await self._publish(choose)
         return state.records[version]
 
     async def roll_back(self, caller: Caller, version: str, reason: str) -> PolicyRecord:
@@ -91,10 +103,18 @@ class PolicyService:
 
         Raises RefusedError (ROLE_NOT_ALLOWED, NOT_FOUND).
         """
-        require_role(caller, Role.OPERATOR)
+        self._require_signer(caller)
         wanted = Rollback(version, caller.party, reason)
         state = await self._publish(lambda state, _: publishing.roll_back(state, wanted))
         return _in_force(state)
+
+    def _require_signer(self, caller: Caller) -> None:
+        require_role(caller, Role.OPERATOR)
+        if not self._counts(caller.party):
+            raise RefusedError(Reason.ROLE_NOT_ALLOWED, "no operator on the roster")
+
+    def _counts(self, party: str) -> bool:
+        return self._roster.knows(Identity(Role.OPERATOR, party))
 
     async def _publish(self, choose: Callable[[Publications, int], Event | None]) -> Publications:
         """Decide on the publications as they stand at the accept time; returns them as they stand after it."""

@@ -24,6 +24,7 @@ import orjson
 
 from gateway.domain.codec import Map, read_subscriber
 from gateway.domain.subscription import Subscriber
+from gateway.service.recent import Recent, RecentStates
 from gateway.store.randomness import random_bytes
 from gateway.store.rows import NO_SUBJECT, EntryRow, Label, NewEntry, SubjectRow
 from gateway.store.vault import SealError, Vault
@@ -50,12 +51,24 @@ class Recorder:
 
     def __init__(self, vault: Vault) -> None:
         self.vault = vault
+        self._recent = RecentStates()
+        vault.call_on_destroy(self._recent.forget)
 
     def read_state(self, row: SubjectRow) -> Known:
-        """Unseal a subject's state. Raises SealError."""
+        """Unseal a subject's state, unless it was sealed here a moment ago. Raises SealError."""
+        recent = self._recent.find(row.label, row.sealed)
+        if recent is not None:
+            return Known(row, recent.state, recent.clear)
         clear = self.vault.unseal(row.label, STATE_PURPOSE, row.sealed)
         # The seal vouches for the bytes, so they need no second check of their form.
         return Known(row, read_subscriber(orjson.loads(clear)), clear)
+
+    def seal_state(self, label: Label, key: bytes | None, state: Subscriber, written: Map) -> bytes:
+        """Seal a state, of which ``written`` is the map. ``key`` is the subject's new key if it has none yet."""
+        clear = encode_typed(written)
+        sealed = self.vault.seal(label, key, STATE_PURPOSE, clear)
+        self._recent.put(label, Recent(sealed, state, clear))
+        return sealed
 
     def chain(self, kind: str, label: Label, before: Known | None) -> Map:
         """Begin a payload: what ties an entry to the subject's entry before it."""

@@ -35,7 +35,7 @@ def take_report(state: Subscriber, carrier: str, told: AppliedReport, since_ms: 
     INVALID_FIELD, EVENT_CONFLICT).
     """
     serves = state.carrier == carrier
-    waited = any(one.carrier == carrier for one in state.life.switch_offs)
+    waited = bool(state.life.switch_offs) and any(one.carrier == carrier for one in state.life.switch_offs)
     erased = told.erased and state.erasure is not None
     if not erased and not (told.switched_off and waited):
         check_served(state.carrier, carrier)
@@ -74,13 +74,15 @@ def write_report(told: AppliedReport) -> Map:
         "effects": [_write_effect(effect) for effect in told.effects],
         "reported": told.report_ms,
     }
-    marks = {
-        "order": told.order,
-        "switched_off": told.switched_off,
-        "erased": told.erased,
-        "epoch": told.epoch,
-    }
-    return content | {name: value for name, value in marks.items() if value}
+    if told.order:
+        content["order"] = told.order
+    if told.switched_off:
+        content["switched_off"] = True
+    if told.erased:
+        content["erased"] = True
+    if told.epoch:
+        content["epoch"] = told.epoch
+    return content
 
 
 def read_report(number: PhoneNumber, data: Mapping[str, Any]) -> AppliedReport:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.domain.errors import Reason, RefusedError
@@ -90,9 +90,9 @@ class LogSigner:
         self._heard: set[asyncio.Future[None]] = set()
 
     @property
-    def conflicts(self) -> Sequence[Conflict]:
-        """What witnesses objected since the start."""
-        return self._cosigning.conflicts if self._cosigning is not None else ()
+    def conflicts(self) -> Mapping[Conflict, int]:
+        """What witnesses objected since the start, and how often."""
+        return self._cosigning.conflicts if self._cosigning is not None else {}
 
     async def start(self) -> None:
         """Compare store, fence, note and witnesses; shuts the gate, with an alarm, if any is ahead or different."""

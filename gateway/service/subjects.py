@@ -10,11 +10,10 @@ from gateway.domain.codec import Map, write_subscriber
 from gateway.domain.porting import begin_unheard
 from gateway.domain.preferences import Medium
 from gateway.domain.subscription import Subscriber
-from gateway.service.record import STATE_PURPOSE, Known, Recorder
+from gateway.service.record import Known, Recorder
 from gateway.store.base import View
 from gateway.store.rows import Label, NewEntry, NewKey, NumberKey, NumberRow, SubjectRow
 from gateway.tlog.leaf import LeafType
-from gateway.tlog.opening import encode_typed
 from optout.kit.number import PhoneNumber, hint_carrier
 from optout.kit.values import dataclass, replace
 
@@ -137,7 +136,7 @@ class Subjects:
     def _row(self, subject: Subject, after: Subscriber, index: int, written: Map | None) -> SubjectRow:
         if written is None and subject.known is not None:
             return replace(subject.known.row, last_index=index)
-        clear = encode_typed(written or write_subscriber(after))
+        written = written or write_subscriber(after)
         return SubjectRow(
             subject.label,
             self.number_key(after.number) if subject.known is None else subject.known.row.number_key,
@@ -146,5 +145,5 @@ class Subjects:
             after.leg(Medium.VOICE).state.value,
             after.version,
             index,
-            self._recorder.vault.seal(subject.label, subject.key_bytes, STATE_PURPOSE, clear),
+            self._recorder.seal_state(subject.label, subject.key_bytes, after, written),
         )

@@ -4,7 +4,8 @@ P1  ``put_note`` returns only after the note is durable; ``latest`` gives the on
 P2  A second text for a size that has one is refused with ``NoteConflictError``; the same text with more signatures
 replaces the first.
 P3  ``thin`` drops notes that are neither the latest nor asked to be kept.
-P4  ``add_evidence`` keeps what a witness refused and said, as it was, for ever.
+P4  ``add_evidence`` keeps what a witness refused and said, as it was, for ever: the first and the last time that it
+answered so, and no more than ``MAX_EVIDENCE`` rows of one witness, however long it goes on.
 P5  ``put_hashes`` keeps hashes of full level 0 tiles in order; they can always be made again from the leaves.
 """
 
@@ -15,6 +16,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from gateway.store.base import StoreError
+
+MAX_EVIDENCE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,11 @@ class EvidenceRow:
     request: bytes
     response: bytes
     time_ms: int
+
+    @property
+    def answer(self) -> tuple[str, int, bytes]:
+        """Who said what: of equal answers the first and the last are kept."""
+        return self.witness, self.status, self.response
 
 
 class NoteConflictError(StoreError):
@@ -69,7 +77,7 @@ class Publication(Protocol):
         """Keep a refusal (P4)."""
 
     def evidence(self) -> Sequence[EvidenceRow]:
-        """All refusals, oldest first."""
+        """The refusals that were kept, oldest first."""
 
     def put_hashes(self, first: int, hashes: Sequence[bytes]) -> None:
         """Keep hashes of full tiles from index ``first`` on; what stood there or beyond goes (P5)."""
@@ -110,7 +118,11 @@ class MemoryPublication:
 
     def add_evidence(self, row: EvidenceRow) -> None:
         """Keep a refusal."""
-        self._evidence.append(row)
+        alike = [each for each in self._evidence if each.answer == row.answer]
+        for repeated in alike[1:]:
+            self._evidence.remove(repeated)
+        if sum(each.witness == row.witness for each in self._evidence) < MAX_EVIDENCE:
+            self._evidence.append(row)
 
     def evidence(self) -> Sequence[EvidenceRow]:
         """All refusals."""

@@ -10,8 +10,17 @@ from threading import Lock
 from typing import Any
 
 from gateway.store.migrate import Schema, migrate
-from gateway.store.publication import EvidenceRow, NoteConflictError, NoteRow, PublicationError
+from gateway.store.publication import MAX_EVIDENCE, EvidenceRow, NoteConflictError, NoteRow, PublicationError
 from gateway.store.sqlite_files import FileLock, connect_writer, transaction
+
+_FORGET_REPEATED = (
+    "DELETE FROM evidence WHERE witness = ? AND status = ? AND response = ? "
+    "AND id > (SELECT min(id) FROM evidence WHERE witness = ? AND status = ? AND response = ?)"
+)
+_ADD_EVIDENCE = (
+    "INSERT INTO evidence (witness, status, request, response, time_ms) SELECT ?, ?, ?, ?, ? "
+    "WHERE (SELECT count(*) FROM evidence WHERE witness = ?) < ?"
+)
 
 
 class SqlitePublication:
@@ -54,12 +63,13 @@ class SqlitePublication:
 
     def add_evidence(self, row: EvidenceRow) -> None:
         """Keep a refusal."""
-        insert = "INSERT INTO evidence (witness, status, request, response, time_ms) VALUES (?, ?, ?, ?, ?)"
+        values = (row.witness, row.status, row.request, row.response, row.time_ms, row.witness, MAX_EVIDENCE)
         with self._transaction() as run:
-            run.execute(insert, (row.witness, row.status, row.request, row.response, row.time_ms))
+            run.execute(_FORGET_REPEATED, (*row.answer, *row.answer))
+            run.execute(_ADD_EVIDENCE, values)
 
     def evidence(self) -> Sequence[EvidenceRow]:
-        """All refusals."""
+        """Kept refusals."""
         select = "SELECT witness, status, request, response, time_ms FROM evidence ORDER BY id"
         return [EvidenceRow(*row) for row in self._select(select)]
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hmac
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from hashlib import sha256
 from threading import Lock
 from typing import TypeVar
@@ -72,14 +72,16 @@ class Vault:
             raise LabelKeyError("LENGTH")
         self._keys = keys
         self._label_key = label_key
-        # Begun once and copied. Unlike `hmac.digest`, a copy does not let go of the interpreter's lock, which under load
-        # costs an event loop many times the hash: it gets the lock back only when the writer's thread has had its turn.
+        # Begun once and copied. Unlike `hmac.digest`, a copy does not let go of the interpreter's lock, which under
+        # load costs an event loop many times the hash: it gets the lock back only when the writer's thread has had its
+        # turn.
         self._number_hash = hmac.new(label_key, _NUMBER_DOMAIN, "sha256")
         self._label_hash = hmac.new(label_key, _LABEL_DOMAIN, "sha256")
         self._content_hash = hmac.new(label_key, _CONTENT_DOMAIN, "sha256")
         self._max_ciphers = max_ciphers
         self._ciphers: dict[Label, AESGCM] = {}
         self._fresh: dict[Label, bytes] = {}
+        self._forgetful: list[Callable[[Iterable[Label]], None]] = []
         self._lock = Lock()
         self._check_label_key()
 
@@ -127,14 +129,20 @@ class Vault:
         except InvalidTag:
             raise SealError("TAMPERED") from None
 
+    def call_on_destroy(self, forget: Callable[[Iterable[Label]], None]) -> None:
+        """Have somebody who keeps what was unsealed told of subjects whose keys are destroyed."""
+        self._forgetful.append(forget)
+
     def destroy(self, labels: Iterable[Label]) -> None:
-        """Destroy subjects' keys (K3), here and in the key store."""
+        """Destroy subjects' keys (K3), here and in the key store, and have everybody forget what was sealed."""
         gone = tuple(labels)
         with self._lock:
             self._keys.destroy(gone)
             for label in gone:
                 self._ciphers.pop(label, None)
                 self._fresh.pop(label, None)
+        for forget in self._forgetful:
+            forget(gone)
 
     def _cipher(self, label: Label) -> AESGCM:
         cipher = self._ciphers.get(label)

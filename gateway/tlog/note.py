@@ -27,7 +27,8 @@ KEY_ID_BYTES = 4
 MAX_SIGNATURES = 64
 MAX_NOTE_BYTES = 1 << 20
 
-_NAME = re.compile(r"[^\s+]+")
+# No white space, no plus, and no half a character, which UTF-8 cannot write.
+_NAME = re.compile(r"[^\s+\ud800-\udfff]+")
 _DASH = "\N{EM DASH} "
 _SECRET = "PRIVATE+KEY+"  # noqa: S105 - the form's first words, not a secret
 

@@ -10,6 +10,7 @@
 And what follows from witnesses' timestamps for the times of entries: see `TimeBounds`.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -19,6 +20,8 @@ from gateway.tlog.note import KEY_READERS, KeyReader, Note, NoteError, Verifier,
 
 NONE = "none"
 MAX_LINES = 4096
+
+_NOT_UTF8 = re.compile(r"[\ud800-\udfff]")
 
 
 class PolicyError(ValueError):
@@ -98,8 +101,13 @@ class Policy:
         return sum(self._witnessed(member, cosigned) for member in group.members) >= group.threshold
 
 
+def decode_policy(data: bytes) -> Policy:
+    """Read a policy file, whose comments may be in any encoding, all else in UTF-8. Raises `PolicyError`."""
+    return parse_policy(data.decode("utf-8", "surrogateescape"))
+
+
 def parse_policy(text: str) -> Policy:
-    """Read a policy file. Raises `PolicyError`."""
+    """Read the text of a policy file. Raises `PolicyError`."""
     reading = _Reading()
     lines = text.split("\n")
     if len(lines) > MAX_LINES:
@@ -109,6 +117,8 @@ def parse_policy(text: str) -> Policy:
             raise PolicyError("CHARACTER", number)
         words = [word for word in line.replace("\t", " ").split(" ") if word]
         if words and not words[0].startswith("#"):
+            if _NOT_UTF8.search(line):
+                raise PolicyError("CHARACTER", number)
             try:
                 reading.take(words)
             except PolicyError as error:

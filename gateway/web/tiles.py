@@ -35,7 +35,9 @@ class LogFace:
             telemetry.checkpoint_age.set(max(self.clock.now_ms() - published.time_ms, 0) / 1000)
         for alarm in self.gate.alarms:
             telemetry.log_alarms.labels(alarm).set(1)
-        counts = Counter((conflict.witness, conflict.alarm) for conflict in self.signer.conflicts)
+        counts: Counter[tuple[str, str]] = Counter()
+        for conflict, count in self.signer.conflicts.items():
+            counts[conflict.witness, conflict.alarm] += count
         for (witness, alarm), count in counts.items():
             telemetry.witness_conflicts.labels(witness, alarm).set(count)
 

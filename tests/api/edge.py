@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from google.rpc.error_details_pb2 import ErrorInfo
 from grpc_status import rpc_status
 
-from gateway.api.identity import known_by_policy
+from gateway.api.identity import known_party
 from gateway.api.server import GatewayServer, ServerSettings, Services, build_server
 from gateway.service.audit import AuditService, LogRooms
 from gateway.service.interceptions import InterceptionBook
@@ -30,7 +30,7 @@ from optout.kit.certificates import files_of, make_development_ca
 from optout.kit.identity import Identity, Role
 from optout.kit.tls import TlsFiles, channel_credentials, channel_options
 from optout.v1 import audit_pb2_grpc, number_pb2_grpc, policy_pb2_grpc, registry_pb2_grpc, screening_pb2_grpc
-from tests.service.house import INSTITUTE, MOBILE, OPERATOR, PLATFORM, SCREENER, TELECOM, House, open_house
+from tests.service.house import MOBILE, ROSTER, SCREENER, TELECOM, House, open_house
 
 GATEWAY = Identity(Role.GATEWAY, "gateway")
 OTHER_OPERATOR = Identity(Role.OPERATOR, "operator-b")
@@ -38,7 +38,10 @@ WITNESS = Identity(Role.WITNESS, "witness-a")
 GHOST = Identity(Role.CARRIER, "ghost")
 """A carrier that the authority has certified and the policy does not know."""
 
-PARTIES = (GATEWAY, MOBILE, TELECOM, INSTITUTE, PLATFORM, SCREENER, OPERATOR, OTHER_OPERATOR, WITNESS, GHOST)
+STRANGERS = tuple(Identity(role, "stranger") for role in Role if role not in {Role.CARRIER, Role.GATEWAY})
+"""One of each role that the authority has certified and the roster does not know."""
+
+PARTIES = (GATEWAY, MOBILE, TELECOM, *ROSTER.parties(), GHOST, *STRANGERS)
 
 
 def make_pki(folder: Path) -> dict[Identity, TlsFiles]:
@@ -125,10 +128,10 @@ class Edge:
 async def open_edge(folder: Path, keys: OperatorKeys | None = None, **changes: object) -> AsyncIterator[Edge]:
     """A gateway over a store in memory, behind mTLS unless told otherwise. ``keys`` are operators' offline keys."""
     async with open_house() as house:
-        screening = ScreeningService(house.store, house.recorder, house.policies)
+        screening = ScreeningService(house.store, house.recorder, house.policies, ROSTER)
         await screening.load()
         telemetry = Telemetry()
-        policy = PolicyService(house.store, house.recorder, house.policies, screening, keys, house.clock)
+        policy = PolicyService(house.store, house.recorder, house.policies, screening, keys, house.clock, ROSTER)
         rooms = house.log_rooms()
         await rooms.signer.start()
         services = Services(
@@ -136,10 +139,10 @@ async def open_edge(folder: Path, keys: OperatorKeys | None = None, **changes: o
             house.numbers,
             screening,
             policy,
-            InterceptionBook(house.store, house.recorder, house.policies),
+            InterceptionBook(house.store, house.recorder, house.policies, ROSTER),
             OperationsService(house.store, house.recorder),
             AuditService(house.store, house.recorder, house.policies, rooms),
-            known_by_policy(house.policies),
+            known_party(house.policies, ROSTER),
             house.clock,
         )
         fields = {"listen": "127.0.0.1:0", "tls": files_of(folder, GATEWAY)} | changes

@@ -67,7 +67,8 @@ def test_question_when_only_the_called_party_is_given_then_the_rest_is_safe():
     asked = read_question(question(), NOW_MS)
     assert asked.question.caller is None
     assert (asked.question.ingress, asked.question.trust) == (Ingress.UNKNOWN, CallerTrust.UNVERIFIED)
-    assert (asked.question.time_ms, asked.redirecting, asked.call_id) == (NOW_MS, None, "")
+    assert (asked.question.time_ms, asked.question.call_ms) == (NOW_MS, None)
+    assert (asked.redirecting, asked.call_id, asked.withheld) == (None, "", False)
 
 
 def test_question_when_everything_is_given_then_everything_arrives():
@@ -81,12 +82,14 @@ def test_question_when_everything_is_given_then_everything_arrives():
             call_time=write_time(5_000),
             call_id="c-1",
             medium=1,
+            presentation_withheld=True,
         ),
         NOW_MS,
     )
     assert (asked.question.caller, asked.question.called, asked.redirecting) == (NUISANCE, OWN, FRIEND)
     assert asked.question.trusted
-    assert (asked.question.time_ms, asked.question.stated_category, asked.call_id) == (5_000, "loan", "c-1")
+    assert (asked.question.time_ms, asked.question.call_ms) == (NOW_MS, 5_000)
+    assert (asked.question.stated_category, asked.call_id, asked.withheld) == ("loan", "c-1", True)
 
 
 def test_question_when_caller_ingress_and_trust_are_unknown_then_it_is_still_answered():

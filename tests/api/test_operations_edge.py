@@ -6,7 +6,8 @@ import pytest
 from gateway.api.fields import write_time
 from optout.v1 import operations_pb2 as pb
 from optout.v1 import operations_pb2_grpc
-from tests.api.edge import OPERATOR, info_of, open_edge
+from tests.api.edge import info_of, open_edge
+from tests.service.house import OPERATOR
 from tests.service.test_operations import give_up
 
 

@@ -14,9 +14,9 @@ from gateway.domain.policy_form import seal_policy
 from gateway.service.operator_keys import OperatorKeys
 from optout.v1 import policy_pb2 as pb
 from optout.v1 import screening_pb2
-from tests.api.edge import OPERATOR, OTHER_OPERATOR, info_of, open_edge
+from tests.api.edge import OTHER_OPERATOR, info_of, open_edge
 from tests.domain.samples import LOAN_LINE, OWN, default_policy
-from tests.service.house import INSTITUTE, MOBILE, PLATFORM, TELECOM
+from tests.service.house import INSTITUTE, MOBILE, OPERATOR, PLATFORM, TELECOM
 
 FIRST = default_policy()
 QUESTION = screening_pb2.ScreenRequest(

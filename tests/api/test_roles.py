@@ -10,10 +10,10 @@ from gateway.domain.instruction import Channel, Open
 from optout.kit.identity import Role
 from optout.kit.tls import channel_options
 from optout.v1 import audit_pb2, carrier_pb2, number_pb2, policy_pb2, registry_pb2, registry_pb2_grpc, screening_pb2
-from tests.api.edge import GATEWAY, GHOST, OPERATOR, WITNESS, info_of, issue_nameless, open_edge
+from tests.api.edge import GATEWAY, GHOST, STRANGERS, WITNESS, info_of, issue_nameless, open_edge
 from tests.api.wire import write_instruction
 from tests.domain.samples import OWN
-from tests.service.house import INSTITUTE, MOBILE, PLATFORM, SCREENER, TELECOM
+from tests.service.house import INSTITUTE, MOBILE, OPERATOR, PLATFORM, SCREENER, TELECOM
 
 BY_ROLE = {
     Role.CARRIER: MOBILE,
@@ -124,7 +124,7 @@ async def test_connection_when_there_is_no_certificate_then_it_is_refused(pki):
 
 async def test_caller_when_its_certificate_names_no_known_party_then_it_is_unauthenticated(pki):
     async with open_edge(pki) as edge:
-        for party in (GHOST, issue_nameless(pki)):
+        for party in (GHOST, *STRANGERS, issue_nameless(pki)):
             error = await failure_of((await edge.registry(party)).GetSubscription(lookup()))
             assert (error.code(), info_of(error).reason) == (grpc.StatusCode.UNAUTHENTICATED, "UNKNOWN_PARTY")
 

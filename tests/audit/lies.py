@@ -190,3 +190,20 @@ class Lie:
     tell: Callable[[Log], Told]
     flaw: str
     says: str = ""
+
+
+def early(kind: str, by_ms: int) -> Callable[[Log], Told]:
+    """The same entry before its time has come, right behind the entry before it."""
+
+    def tell(log: Log) -> Told:
+        index = find(log, kind)
+        time_ms = leaf_of(log, index).accept_time_ms - by_ms
+        before = [replace(entry, leaf=at_most(entry, time_ms)) for entry in log[:index]]
+        return forge([*before, log[index]], index, payload_of(log[index]), accept_time_ms=time_ms)
+
+    return tell
+
+
+def at_most(entry: Shown, time_ms: int) -> bytes:
+    assert decode_leaf(entry.leaf).accept_time_ms <= time_ms, "the entry before is too late for this lie"
+    return entry.leaf

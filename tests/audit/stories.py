@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import pytest
 
+from gateway.domain.capability import ItemCapability
 from gateway.domain.effects import SERVICE, EffectState
 from gateway.domain.errors import RefusedError
 from gateway.domain.instruction import (
@@ -21,9 +22,11 @@ from gateway.domain.instruction import (
     Channel,
     ChooseNotices,
     Confirm,
+    Consent,
     EditList,
     EndGuardian,
     Erase,
+    ExpectedEffect,
     Item,
     ItemKind,
     Open,
@@ -36,7 +39,7 @@ from gateway.domain.interception import Interception, InterceptionAction
 from gateway.domain.knowledge import ReportedEffect
 from gateway.domain.lines import Line
 from gateway.domain.policy import DecidingRule
-from gateway.domain.preferences import InterceptionNotice, Medium, NoticeChoice
+from gateway.domain.preferences import InterceptionNotice, Medium, NoticeChoice, Preferences
 from gateway.domain.ties import GuardianScope
 from gateway.service.claims import Contest
 from gateway.service.eraser import Eraser
@@ -82,6 +85,15 @@ async def orders(registry: Registry) -> None:
     house.clock.advance(90_000)
     await house.submit(Confirm())
     await house.timers.ring()
+    untold = house.instruction(Open(), number=THIRD, channel=Channel.HOTLINE)
+    untold = replace(untold, evidence=replace(untold.evidence, separate_consent=Consent.NOT_ASKED))
+    await house.registry.submit(MOBILE, untold)
+    await house.submit(Open(Preferences(refused_categories=("loan",))), number=THIRD)
+    short = {ItemKind.REJECT_NUMBER: (ItemCapability(ExpectedEffect.FULL, cap=1),)}
+    await registry.declare(replace(platform("unicom"), items=short))
+    theirs = {"number": parse_number("13000130000"), "carrier": "unicom", "channel": Channel.HOTLINE}
+    for action in (Open(), EditList(allow=False, add=(NUISANCE,)), EditList(allow=False, add=(FRIEND,))):
+        await house.submit(action, **theirs)
 
 
 async def effects(registry: Registry) -> None:
@@ -155,10 +167,14 @@ async def calls(registry: Registry) -> None:
     house.clock.advance(8 * 86_400)
     await house.submit(ChooseNotices(NoticeChoice(InterceptionNotice.EACH)), channel=Channel.HOTLINE)
     await registry.calls.take(SCREENER, told_call(registry, "late"))
+    await registry.calls.take(SCREENER, told_call(registry, "withheld", withheld=True))
 
 
-def told_call(registry: Registry, name: str, action=InterceptionAction.REFUSED, called=OWN) -> InterceptionReport:
-    call = Interception(action, called, NUISANCE, registry.house.clock.now_ms(), DecidingRule.CATEGORY, "loan")
+def told_call(
+    registry: Registry, name: str, action=InterceptionAction.REFUSED, called=OWN, **changes
+) -> InterceptionReport:
+    now_ms = registry.house.clock.now_ms()
+    call = Interception(action, called, NUISANCE, now_ms, DecidingRule.CATEGORY, "loan", **changes)
     return InterceptionReport(name, call, 1)
 
 

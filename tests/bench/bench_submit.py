@@ -15,6 +15,7 @@ from pathlib import Path
 from gateway.domain.capability import Capabilities, Enforcement, ItemCapability
 from gateway.domain.instruction import (
     Channel,
+    Consent,
     Evidence,
     ExpectedEffect,
     Instruction,
@@ -40,7 +41,13 @@ from tests.domain.samples import default_policy
 SUBSCRIBERS = 5_000
 ROUNDS = 3
 MOBILE = Identity(Role.CARRIER, "mobile")
-AGENT = Evidence(proofs=(Proof.AGENT,), booked_by="agent-1", mandate="order-1", notice_version="2026-05")
+AGENT = Evidence(
+    proofs=(Proof.AGENT,),
+    booked_by="agent-1",
+    mandate="order-1",
+    notice_version="2026-05",
+    separate_consent=Consent.GIVEN,
+)
 NUMBERS = [parse_number(f"138{tail:08}") for tail in range(SUBSCRIBERS)]
 ACTIONS = (Open(), SetRefusedCategories(refuse=("loan",)), SetRefusedCategories(accept=("loan",)))
 

@@ -190,7 +190,7 @@ async def open_account(
     *,
     opening: AccountOpening | None = None,
     carrier: Carrier | None = None,
-    answer_limit_s: float = 0.5,
+    answer_limit_s: float = 30.0,
     journal: LogicJournal | None = None,
 ) -> AsyncIterator[AccountRig]:
     async with AsyncExitStack() as cleanup:

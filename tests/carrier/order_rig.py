@@ -68,7 +68,7 @@ class OrderRig:
     gateway: FakeGateway
     folder: Path
     kind: EnvelopeKind = EnvelopeKind.INTERBOSS
-    config: OrdersConfig = field(default_factory=lambda: OrdersConfig(answer_within_s=0.6))
+    config: OrdersConfig = field(default_factory=lambda: OrdersConfig(answer_within_s=2.0))
     journal: Journal = field(default_factory=lambda: MemoryJournal(Waits()))
     clock: Clock = field(default_factory=SystemClock)
     attempts: int = 3
@@ -87,7 +87,7 @@ class OrderRig:
         await self.channel.start()
         self.url = f"http://{self.channel.address}{config.path}"
         settings = CrmSettings(
-            self.url, self.kind, SOURCE, SECRET, retry_s=0.02, attempts=self.attempts, timeout_s=5.0, clock=self.clock
+            self.url, self.kind, SOURCE, SECRET, retry_s=0.02, attempts=self.attempts, timeout_s=30.0, clock=self.clock
         )
         self.crm = CrmSimulator(settings)
         await self.crm.start()

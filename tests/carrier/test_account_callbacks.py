@@ -24,9 +24,13 @@ ANSWERED = EntryFilter(Happening.CALLBACK_ANSWERED)
 RECEIVED = "已收到"
 
 
+hastily = pytest.mark.parametrize("rig", [1.0], indirect=True, ids=["hastily"])
+"""WeChat waits for an answer no longer than a second, for what goes unanswered."""
+
+
 @pytest.fixture
-async def rig(tmp_path: Path) -> AsyncIterator[AccountRig]:
-    async with open_account(tmp_path) as made:
+async def rig(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[AccountRig]:
+    async with open_account(tmp_path, answer_limit_s=getattr(request, "param", 30.0)) as made:
         yield made
         made.wechat.check()
         made.login.check()
@@ -162,6 +166,7 @@ async def test_events_without_an_answer_when_they_come_then_success_is_said_and_
         assert rig.count("callbacks", kind) == 1
 
 
+@hastily
 async def test_callback_when_answer_is_lost_then_retry_gets_the_same_reply_and_books_once(rig: AccountRig) -> None:
     await rig.open()
     await rig.bind()
@@ -174,6 +179,7 @@ async def test_callback_when_answer_is_lost_then_retry_gets_the_same_reply_and_b
     assert rig.count("callbacks", "repeated") == 2
 
 
+@hastily
 async def test_callback_when_requests_are_lost_then_user_sees_out_of_service_and_nothing_is_done(
     rig: AccountRig,
 ) -> None:
@@ -183,6 +189,7 @@ async def test_callback_when_requests_are_lost_then_user_sees_out_of_service_and
     assert rig.count("callbacks", "click") == 0
 
 
+@hastily
 async def test_callback_when_journal_cannot_write_then_not_answered_and_taken_when_it_comes_again(
     rig: AccountRig, monkeypatch: pytest.MonkeyPatch
 ) -> None:

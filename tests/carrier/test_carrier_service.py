@@ -79,7 +79,7 @@ def make_order(order_id: str, version: int, epoch: int = 1, **fields: Any) -> ca
 
 async def test_capabilities_when_asked_then_those_of_the_data(stub: Any) -> None:
     answer = await stub.GetCapabilities(carrier_pb2.GetCapabilitiesRequest(), metadata=AS_GATEWAY)
-    assert (answer.carrier, answer.version, answer.enforcement) == ("mobile", "3", carrier_pb2.ENFORCEMENT_GATEWAY)
+    assert (answer.carrier, answer.version, answer.enforcement) == ("mobile", "4", carrier_pb2.ENFORCEMENT_GATEWAY)
     assert "help" not in answer.templates
 
 
@@ -236,7 +236,7 @@ async def test_start_when_the_configuration_cannot_be_kept_then_refused_with_its
 async def test_start_when_it_has_no_link_or_no_secret_then_refused(tmp_path: Path) -> None:
     config = make_config(tmp_path)
     [link] = config.links
-    for links in ((), (replace(link, secret=tmp_path / "missing"),), (replace(link, window=0),)):
+    for links in ((), (replace(link, secret=tmp_path / "missing"),)):
         with pytest.raises(ConfigError):
             async with running_adapter(replace(config, links=links)):
                 pass

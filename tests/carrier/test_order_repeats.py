@@ -112,7 +112,7 @@ async def test_gateway_when_it_does_not_answer_then_the_crm_hears_later_in_time(
     gateway: FakeGateway, tmp_path: Path
 ) -> None:
     gateway.gate.clear()
-    config = OrdersConfig(answer_within_s=0.05)
+    config = OrdersConfig(answer_within_s=1.0)
     async with order_rig(gateway, tmp_path, config=config, attempts=1) as rig:
         assert await rig.result(OPEN, "S1") is Result.UNAVAILABLE
         gateway.gate.set()

@@ -68,7 +68,7 @@ async def test_guardian_when_asking_then_shown_how_to_agree_and_can_be_declined(
     page = await browser.visit()
     assert f"{PARTY}<small>申请守护您，可替您更改拒接设置。同意请于9月22日" in page.text
     page = await browser.submit(page, "end_guardian")
-    assert (page.status, page.message[:6]) == (200, "守护已解除。")
+    assert (page.status, page.message[:11]) == (200, "设置成功，守护已解除。")
     assert PARTY not in page.text
     assert list((await rig.state()).guardians) == []
 

@@ -59,7 +59,7 @@ class Rig:
 
 
 def make_channel(simulator: PlatformSimulator, journal: MemoryJournal, gateway: Listener) -> PlatformChannel:
-    client = PlatformClient(simulator.url, SECRET, timeout_s=1.0)
+    client = PlatformClient(simulator.url, SECRET, timeout_s=30.0)
     return PlatformChannel(client, journal, gateway, Metrics("mobile"), SystemClock(), FAST, DATA)
 
 
@@ -154,6 +154,9 @@ async def test_call_when_stopped_then_reported_with_its_rule() -> None:
         assert rules == ["DECIDING_RULE_CATEGORY", "DECIDING_RULE_PERSONAL_REJECT"]
         assert {report.action for report in rig.gateway.stopped} == {screening_pb2.INTERCEPTION_ACTION_REFUSED}
         assert rig.gateway.stopped[0].category == "loan"
+        assert rig.simulator.call(NUMBER, NUISANCE, withheld=True) is not None
+        await rig.gateway.until(stopped=3)
+        assert [report.presentation_withheld for report in rig.gateway.stopped] == [False, False, True]
 
 
 async def test_volte_when_off_then_the_condition_comes_back_with_its_remedy_until_it_is_on() -> None:

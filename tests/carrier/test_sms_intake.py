@@ -11,7 +11,7 @@ import pytest
 
 from adapters.journal.errors import JournalUnavailableError
 from adapters.journal.memory import MemoryJournal
-from adapters.journal.rows import Notice, Prompt
+from adapters.journal.rows import Notice, Origin, Prompt
 from optout.v1 import carrier_pb2, types_pb2
 from tests.carrier.conftest import CONFIG, HASTY, Rig
 from tests.carrier.script_link import ACCOUNT, make_mo, make_mos, make_msg_id
@@ -19,6 +19,7 @@ from tests.carrier.waiting import wait_until
 
 ID = make_msg_id(1)
 SUBSCRIBER = "+8613800138000"
+FAR_MS = 4_070_908_800_000
 LONG = "HMDTJ 400 123 4567" + " " * 200
 
 
@@ -220,11 +221,49 @@ async def test_yes_when_a_question_of_ours_is_open_then_a_confirmation_with_the_
     await wait_until(lambda: rig.link.acknowledged)
     evidence = rig.gateway.committed[ID.hex()].evidence
     assert rig.gateway.committed[ID.hex()].WhichOneof("action") == "confirm"
-    assert evidence.notice_version == "2026-11.3"
-    assert evidence.notice_digest == sha256(rig.link.texts[0].encode()).digest()
+    asked = rig.link.texts[0]
+    assert evidence.notice_version == "2026-11.4"
+    assert evidence.notice_digest == sha256(asked.encode()).digest()
+    assert evidence.separate_consent == types_pb2.CONSENT_GIVEN
+    assert evidence.recipients
+    assert evidence.purposes
+    assert all(name in asked for name in (*evidence.recipients, *evidence.purposes))
     await rig.link.say(make_mo("Y", 2))
     await wait_until(lambda: len(rig.link.acknowledged) == 2)
     assert rig.count("texts", reading="not_ours") == 1
+
+
+async def test_yes_when_the_question_ran_out_then_told_once_that_it_is_too_late_and_nothing_is_asked(rig: Rig) -> None:
+    notice = Notice("n-1", Origin.GATEWAY, SUBSCRIBER, (), 0, FAR_MS)
+    await rig.journal.add_notice(
+        notice, Prompt(SUBSCRIBER, rig.clock.now_ms() - 1, "2026-11.4", b"d" * 32, "n-1", "open")
+    )
+    await rig.link.say(make_mo("Y"))
+    await wait_until(lambda: rig.link.acknowledged and rig.link.sent)
+    (told,) = rig.link.texts
+    assert "已超过确认时限" in told
+    assert rig.gateway.calls == []
+    await rig.link.say(make_mo("Y", 2))
+    await wait_until(lambda: len(rig.link.acknowledged) == 2)
+    assert rig.count("texts", reading="too_late") == 1
+    assert rig.count("texts", reading="not_ours") == 1
+    assert len(rig.link.texts) == 1
+
+
+@pytest.mark.parametrize(
+    ("version", "target"), [("2026-11.3", "open"), ("2026-11.4", "closed"), ("2026-11.4", "")], ids=str
+)
+async def test_yes_when_the_question_named_no_recipient_then_no_separate_consent_is_claimed(
+    rig: Rig, version: str, target: str
+) -> None:
+    notice = Notice("n-1", Origin.GATEWAY, SUBSCRIBER, (), 0, FAR_MS)
+    await rig.journal.add_notice(notice, Prompt(SUBSCRIBER, FAR_MS, version, b"d" * 32, "n-1", target))
+    await rig.link.say(make_mo("y"))
+    await wait_until(lambda: rig.link.acknowledged)
+    evidence = rig.gateway.committed[ID.hex()].evidence
+    assert (evidence.notice_version, evidence.notice_digest) == (version, b"d" * 32)
+    assert evidence.separate_consent == types_pb2.CONSENT_UNSPECIFIED
+    assert not evidence.recipients
 
 
 @pytest.mark.parametrize(("template", "names"), [("guardian_asked", (0, True)), ("confirm_open", (3, False))])

@@ -1,7 +1,8 @@
 """Cross-channel intent as `docs/intent.md` tells it: one subscriber, one instruction after the other, in log order.
 
 Written from the page and not from the code. It knows wishes as one set of refused categories, and nothing of proof but
-whether a channel's word is weak (a one-tap login alone) and whether the carrier asks for a second one.
+whether a channel's word is weak (a one-tap login alone), whether the carrier asks for a second one, and whether the
+subscriber was told.
 """
 
 from __future__ import annotations
@@ -14,13 +15,17 @@ Wishes = frozenset[str]
 
 @dataclass(frozen=True)
 class Said:
-    """What reached the log. ``asks``: this channel needs a second word; ``opens``: which question a word answers."""
+    """What reached the log. ``asks``: this channel needs a second word; ``opens``: which question a word answers.
+
+    ``told``: a notice was shown, and agreed to by itself where the channel can ask.
+    """
 
     verb: str
     wishes: Wishes = frozenset()
     asks: bool = False
     weak: bool = False
     opens: bool | None = None
+    told: bool = True
 
 
 @dataclass(frozen=True)
@@ -84,7 +89,7 @@ def _open(now: Intent, said: Said, now_ms: int) -> tuple[Intent, str]:
         return _stay(now, "already_so")
     if said.asks:
         return Intent(None, Question(True, now_ms + DAY_MS, said.wishes), now.aside), "needs_confirmation"
-    return Intent(said.wishes), "done"
+    return (Intent(said.wishes), "done") if said.told else (now, "PROOF_REQUIRED")
 
 
 def _cancel(now: Intent, said: Said, now_ms: int) -> tuple[Intent, str]:

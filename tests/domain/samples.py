@@ -75,13 +75,12 @@ def policy_with(**changes: object) -> Policy:
     return replace(default_policy(), **changes)  # type: ignore[arg-type]
 
 
+CONSENT = Evidence(notice_version="2026-05", separate_consent=Consent.GIVEN)
 PROOFS = {
-    Channel.SMS: Evidence(proofs=(Proof.SIM,)),
-    Channel.HOTLINE: Evidence(proofs=(Proof.AGENT,), booked_by="agent-1", mandate="order-1", notice_version="2026-05"),
-    Channel.APP: Evidence(proofs=(Proof.SMS_CODE,), notice_version="2026-05"),
-    Channel.HALL: Evidence(
-        proofs=(Proof.IDENTITY_DOCUMENT,), booked_by="clerk-1", mandate="counter-1", notice_version="2026-05"
-    ),
+    Channel.SMS: Evidence(proofs=(Proof.SIM,), notice_version="2026-05"),
+    Channel.HOTLINE: replace(CONSENT, proofs=(Proof.AGENT,), booked_by="agent-1", mandate="order-1"),
+    Channel.APP: replace(CONSENT, proofs=(Proof.SMS_CODE,)),
+    Channel.HALL: replace(CONSENT, proofs=(Proof.IDENTITY_DOCUMENT,), booked_by="clerk-1", mandate="counter-1"),
 }
 
 

@@ -149,8 +149,50 @@ def test_screen_when_a_segment_is_refused_then_exactly_its_numbers_are(segment, 
     assert (answer.rule is DecidingRule.SEGMENT) is refused
 
 
+ABROAD = [SegmentKind.OVERSEAS, SegmentKind.HK_MACAO_TAIWAN]
+UNVERIFIED, FAILED, VERIFIED = CallerTrust.UNVERIFIED, CallerTrust.FAILED, CallerTrust.VERIFIED
+
+
+@pytest.mark.parametrize(
+    ("caller", "trust", "covering"),
+    [
+        (None, UNVERIFIED, ABROAD),
+        ("13900139001", UNVERIFIED, ABROAD),
+        ("13900139001", FAILED, ABROAD),
+        ("110", FAILED, ABROAD),
+        ("13900139001", VERIFIED, []),
+        ("+12025550123", UNVERIFIED, [SegmentKind.OVERSEAS]),
+        ("+12025550123", FAILED, ABROAD),
+        ("+85221234567", UNVERIFIED, [SegmentKind.HK_MACAO_TAIWAN]),
+        ("+85221234567", FAILED, ABROAD),
+        ("+85221234567", VERIFIED, [SegmentKind.HK_MACAO_TAIWAN]),
+    ],
+)
+def test_screen_when_a_call_from_abroad_hides_where_it_is_from_then_segments_abroad_cover_it(caller, trust, covering):
+    number = None if caller is None else parse_number(caller)
+
+    def covers(kind, ingress):
+        answer = ask(Preferences(refused_segments=(Segment(kind),)), number, trust=trust, ingress=ingress)
+        return answer.rule is DecidingRule.SEGMENT
+
+    assert [kind for kind in ABROAD if covers(kind, Ingress.INTERNATIONAL)] == covering
+    assert not covers(SegmentKind.S400, Ingress.INTERNATIONAL)
+    if number is None or number.startswith("+86"):
+        assert not any(covers(kind, ingress) for kind in ABROAD for ingress in (Ingress.DOMESTIC, Ingress.UNKNOWN))
+
+
 WEDNESDAY_22_00 = 1_795_615_200_000  # 2026-11-25 22:00 in China
 HOUR_MS = 3_600_000
+
+
+def test_screen_when_the_caller_gives_another_time_then_quiet_hours_alone_go_by_it():
+    wishes = Preferences(quiet_hours=(QuietWindow(DayType.EVERY_DAY, 22 * 60, 8 * 60),))
+    assert ask(wishes, call_ms=WEDNESDAY_22_00).rule is DecidingRule.QUIET_HOURS
+    assert ask(wishes).rule is ask(wishes, time_ms=WEDNESDAY_22_00, call_ms=NOON_MS).rule is DecidingRule.DEFAULT
+    (entry,) = default_policy().system_list
+    expired = ask(caller=FRAUD, time_ms=entry.expire_ms, call_ms=entry.expire_ms - 1)
+    assert expired.verdict is Verdict.ALLOW
+    assert ask(caller=FRAUD, call_ms=entry.expire_ms).rule is DecidingRule.SYSTEM_REJECT
 
 
 @pytest.mark.parametrize(
@@ -182,15 +224,45 @@ def test_screen_when_it_is_quiet_then_only_the_allowed_ring():
 
 @given(samples.preferences, samples.numbers, st.sampled_from(Ingress), st.sampled_from(CallerTrust))
 def test_any_forged_caller_when_screened_then_it_fares_no_better_than_a_withheld_number(wishes, caller, ingress, trust):
-    """What a number can gain it gains only where it is believed."""
+    """What a number can gain it gains only where it is believed.
+
+    From abroad a number that is vouched for may gain one thing: that the call is not taken for one from overseas.
+    """
     question = Question(caller, OWN, ingress, trust, NOON_MS)
-    if question.trusted:
+    if question.trusted or (ingress is Ingress.INTERNATIONAL and trust is CallerTrust.VERIFIED):
         return
     leg = Leg(state=EnrolmentState.OPEN, preferences=replace(wishes, allow_list=(caller,), reject_list=()))
     with_number = screen(question, leg, default_policy())
     without = screen(replace(question, caller=None), leg, default_policy())
     if without.verdict is not Verdict.ALLOW:
         assert with_number.verdict is not Verdict.ALLOW
+
+
+def _wishes_fit_for(caller, wishes):
+    """Wishes with the forger's number on every list that could let it through."""
+    return replace(wishes, allow_list=(caller,), reject_list=tuple(one for one in wishes.reject_list if one != caller))
+
+
+@given(
+    samples.preferences,
+    st.one_of(samples.numbers, st.sampled_from([POLICE, LOAN_LINE, FRAUD, FRIEND, parse_number("95588")])),
+    st.none() | st.sampled_from([parse_number("+12025550123"), parse_number("+85221234567")]),
+    st.sampled_from([UNVERIFIED, FAILED]),
+    st.sampled_from(["", "loan", "education"]),
+    st.permutations(list(default_policy().order)),
+)
+def test_any_call_from_abroad_when_it_claims_a_domestic_number_then_it_fares_no_better(
+    wishes, claimed, honest, trust, stated, order
+):
+    """Whatever number it really has, and though the claimed one is on every list that lets a caller through."""
+    system = [replace(default_policy().system_list[0], number=claimed, allow=True), *default_policy().system_list]
+    policy = policy_with(order=tuple(order), system_list=tuple(system))
+    facts = {"policy": policy, "trust": trust, "ingress": Ingress.INTERNATIONAL, "stated_category": stated}
+    wishes = _wishes_fit_for(claimed, wishes)
+    forged, plain = ask(wishes, claimed, **facts), ask(wishes, honest, **facts)
+    assert forged.verdict is not Verdict.ALLOW or plain.verdict is Verdict.ALLOW
+    by_number = {DecidingRule.SYSTEM_REJECT, DecidingRule.CATEGORY, DecidingRule.SEGMENT}
+    assert forged.verdict is plain.verdict or forged.rule in by_number
 
 
 @given(st.permutations(list(default_policy().order)))

@@ -1,5 +1,7 @@
 """The state table: every pair of state and event, in the words of the rules above it."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
@@ -11,6 +13,7 @@ from gateway.domain.instruction import (
     Cancel,
     Channel,
     Confirm,
+    Consent,
     Disposition,
     Evidence,
     Open,
@@ -22,7 +25,7 @@ from gateway.domain.policy import CarrierRules
 from gateway.domain.preferences import NO_PREFERENCES, Preferences, Segment, SegmentKind, Treatment
 from gateway.domain.subscription import CLOSED_LEG, EnrolmentState, Leg, Pending
 from optout.kit.number import parse_number
-from tests.domain.samples import FRIEND, NOON_MS, NUISANCE, actions, around, default_policy, policy_with
+from tests.domain.samples import FRIEND, NOON_MS, NUISANCE, PROOFS, actions, around, default_policy, policy_with
 
 DEFAULTS = Preferences(refused_categories=("loan",))
 DAY_MS = 86_400_000
@@ -82,6 +85,43 @@ def test_open_when_the_channel_brings_its_own_proof_then_it_is_open_at_once():
     for channel in (Channel.HOTLINE, Channel.APP, Channel.HALL):
         leg, verdict = decide(CLOSED_LEG, Open(DEFAULTS), around(channel))
         assert (leg.state, verdict.disposition) == (EnrolmentState.OPEN, Disposition.DONE), channel
+
+
+UNTOLD = [
+    *((channel, {"notice_version": ""}) for channel in (Channel.HOTLINE, Channel.HALL, Channel.APP)),
+    *((channel, {"separate_consent": Consent.NOT_ASKED}) for channel in (Channel.HOTLINE, Channel.HALL, Channel.APP)),
+    *((channel, {"separate_consent": Consent.WITHHELD}) for channel in Channel),
+    (Channel.SMS, {"notice_version": ""}),
+]
+
+
+@pytest.mark.parametrize(("channel", "lack"), UNTOLD)
+def test_open_when_no_second_word_is_asked_and_notice_or_consent_is_missing_then_it_is_refused(channel, lack):
+    evidence = replace(PROOFS[channel], **lack)
+    for leg in (CLOSED_LEG, pending_open()):
+        after, verdict = decide(leg, Open(DEFAULTS), around(channel, carrier="telecom", evidence=evidence))
+        assert after is leg
+        assert (verdict.disposition, verdict.reason) == (Disposition.REFUSED, Reason.PROOF_REQUIRED)
+
+
+def test_open_when_a_text_opens_at_once_under_published_terms_then_consent_that_nobody_asked_for_is_no_obstacle():
+    evidence = replace(PROOFS[Channel.SMS], separate_consent=Consent.NOT_ASKED)
+    leg, verdict = decide(CLOSED_LEG, Open(DEFAULTS), around(carrier="telecom", evidence=evidence))
+    assert (leg.state, verdict.disposition) == (EnrolmentState.OPEN, Disposition.DONE)
+
+
+def test_open_when_a_second_word_is_asked_then_the_question_is_the_notice():
+    leg, verdict = decide(CLOSED_LEG, Open(DEFAULTS), around(evidence=Evidence(proofs=(Proof.SIM,))))
+    assert verdict.disposition is Disposition.NEEDS_CONFIRMATION
+    assert decide(leg, Confirm(), around())[0].state is EnrolmentState.OPEN
+
+
+def test_open_when_a_closing_waits_then_staying_needs_no_new_notice():
+    one_tap = Evidence(proofs=(Proof.ONE_TAP_LOGIN,))
+    leg, _ = decide(opened(), Cancel(), around(Channel.APP, evidence=one_tap))
+    kept, verdict = decide(leg, Open(DEFAULTS), around(Channel.APP, evidence=one_tap))
+    assert (kept.state, verdict.disposition) == (EnrolmentState.OPEN, Disposition.DONE)
+    assert decide(kept, Open(), around(Channel.APP, evidence=one_tap))[1].disposition is Disposition.ALREADY_SO
 
 
 def test_open_when_it_is_open_then_preferences_stay():

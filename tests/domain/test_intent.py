@@ -14,7 +14,6 @@ from gateway.domain.instruction import (
     Channel,
     Confirm,
     Disposition,
-    Evidence,
     Open,
     Proof,
     Query,
@@ -26,9 +25,9 @@ from gateway.domain.preferences import Preferences
 from gateway.domain.subscription import CLOSED_LEG, EnrolmentState, Leg
 from tests.domain.intent_look import look
 from tests.domain.intent_model import DAY_MS, Intent, Said, hear
-from tests.domain.samples import NOON_MS, around, categories, policy_with
+from tests.domain.samples import CONSENT, NOON_MS, PROOFS, around, categories, policy_with
 
-ONE_TAP = Evidence(proofs=(Proof.ONE_TAP_LOGIN,))
+ONE_TAP = replace(CONSENT, proofs=(Proof.ONE_TAP_LOGIN,))
 CAUTIOUS = CarrierRules("mobile", 2, "中国移动", frozenset({Channel.SMS}), frozenset({Channel.HALL}))
 LIGHT = CarrierRules("telecom", 1, "中国电信")
 POLICY = policy_with(carriers=(LIGHT, CAUTIOUS))
@@ -48,26 +47,29 @@ steps = st.tuples(
     st.booleans(),
     st.sampled_from(["mobile", "mobile", "mobile", "telecom"]),
     st.sampled_from([-DAY_MS, 0, 1, 1000, DAY_MS - 1, DAY_MS, 3 * DAY_MS]),
+    st.sampled_from([True, True, True, False]),
 )
 
 
-def say(said: Said, channel: Channel, carrier: str, *, one_tap: bool) -> Said:
-    """Put a word into a channel: whether it is weak, and whether the carrier asks back."""
+def say(said: Said, channel: Channel, carrier: str, *, one_tap: bool, told: bool) -> Said:
+    """Put a word into a channel: whether it is weak, whether the carrier asks back, and what was shown before."""
     weak = channel is Channel.APP and one_tap
     rules = CAUTIOUS if carrier == "mobile" else LIGHT
     asks = channel in (rules.confirm_open if said.verb == "open" else rules.confirm_cancel)
-    return replace(said, weak=weak, asks=asks)
+    return replace(said, weak=weak, asks=asks, told=told)
 
 
 @hypothesis_settings(max_examples=600)
 @given(st.lists(steps, max_size=14))
 def test_any_channels_when_they_act_in_any_order_then_state_and_answers_are_those_of_the_page(history):
     leg, model, wall_ms, log_ms = CLOSED_LEG, Intent(), NOON_MS, NOON_MS
-    for word, channel, one_tap, carrier, step_ms in history:
+    for word, channel, one_tap, carrier, step_ms, told in history:
         wall_ms += step_ms
         log_ms = max(log_ms, wall_ms)  # the log's time never goes back, whatever the clock does
-        said = say(word, channel, carrier, one_tap=one_tap)
-        evidence = ONE_TAP if said.weak else None
+        said = say(word, channel, carrier, one_tap=one_tap, told=told)
+        evidence = ONE_TAP if said.weak else PROOFS[channel]
+        if not told:
+            evidence = replace(evidence, notice_version="")
         around_it = around(channel, carrier=carrier, now_ms=log_ms, evidence=evidence, policy=POLICY)
         leg, verdict = decide(leg, MAKE[said.verb](said), around_it)
         model, answer = hear(model, said, log_ms)

@@ -15,12 +15,14 @@ from google.protobuf.duration_pb2 import Duration
 
 from gateway.service.record import Recorder
 from gateway.store.keys import SqliteKeyStore
+from gateway.store.rows import OutboxKind, OutboxState
 from gateway.store.secret_files import read_secrets
 from gateway.store.sqlite_reader import SqliteReadEngine
 from gateway.store.vault import Vault
 from gateway.tlog.compact import CompactRange
 from gateway.tlog.hashing import leaf_hash
 from gateway.tlog.leaf import decode_leaf
+from optout.kit.clock import SystemClock
 from optout.sim.v1 import smsc_pb2, smsc_pb2_grpc
 from tests.e2e.carriers import MOBILE, CarrierLayout, CarrierPart, lay_out_for
 from tests.forked import fork, run_command
@@ -132,18 +134,21 @@ class Federation:
     def settle(self) -> None:
         """Wait until nothing is on its way any more: no text unacknowledged, no notice to be sent."""
         deadline = time.monotonic() + PATIENCE_S
-        while self.state().unacknowledged or self.outbox("READY"):
+        while self.state().unacknowledged or self.due():
             assert time.monotonic() < deadline, "the federation does not come to rest"
             time.sleep(0.05)
 
-    def outbox(self, state: str) -> list[str]:
-        """Ids of what carriers were asked to do, by state; the registry's own reminders wait for their time."""
-        from gateway.store.rows import OutboxKind, OutboxState
+    def due(self) -> list[str]:
+        """Ids of what carriers are to be asked by now.
 
+        The registry's own reminders wait for their time, and at night some notices for the morning.
+        """
         reader = SqliteReadEngine(self.folder / "registry.sqlite")
         try:
-            rows = reader.outbox(OutboxState[state], 100_000)
-            return [row.id for row in rows if row.kind in {OutboxKind.NOTIFY, OutboxKind.APPLY}]
+            now_ms, told = SystemClock().now_ms(), {OutboxKind.NOTIFY, OutboxKind.APPLY}
+            return [
+                row.id for row in reader.outbox(OutboxState.READY, 100_000) if row.kind in told and row.due_ms <= now_ms
+            ]
         finally:
             reader.close()
 

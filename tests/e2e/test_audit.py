@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import sqlite3
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -141,6 +143,21 @@ async def test_report_when_asked_for_then_its_figures_are_those_of_the_registry_
     assert "贷款理财" in page
     assert "verified" not in page
     assert "on_now_is_what_the_registry_lists,mobile,1,1,yes" in (folder / "balance.csv").read_text("utf-8-sig")
+
+
+async def test_report_when_the_registry_lists_less_than_its_log_says_then_that_is_a_finding(tmp_path: Path) -> None:
+    async with open_audited(tmp_path) as registry:
+        await registry.play()
+        with contextlib.closing(sqlite3.connect(tmp_path / "registry.sqlite")) as connection, connection:
+            connection.execute("DELETE FROM subjects")
+        arguments = ("-o", str(tmp_path / "report"), "--key", registry.key, "--case", CASE, *registry.reach)
+        ran = await registry.audit("report", *arguments, "--json")
+        told = ran.fields()
+        assert (ran.code, told["holds"]) == (1, False)
+        detail = "on_now_is_what_the_registry_lists mobile: 1, 0"
+        assert told["findings"] == [{"index": None, "kind": "unbalanced", "detail": detail}]
+        assert told["unbalanced"] == [detail]
+        assert "rests on a log that holds" not in told["summary"]
 
 
 async def test_openings_when_no_case_is_given_or_another_party_asks_then_nothing_is_shown(tmp_path: Path) -> None:

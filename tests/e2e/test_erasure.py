@@ -259,13 +259,14 @@ async def gather_evidence(federation: Federation) -> Evidence:
     secrets = read_secrets(federation.folder / "secrets")
     label = Vault(MemoryKeyStore(), secrets.label_key).label(parse_number(GONE), 1)
     audit = audit_pb2_grpc.AuditServiceStub(await federation.channel(Role.INSTITUTE, "institute"))
-    request = audit_pb2.ListEntriesRequest(page_size=500, with_openings=True, case_id="case-1")
-    entries = (await audit.ListEntries(request)).entries
     select = "SELECT o.idx, o.sealed FROM openings o JOIN entries e USING (idx) WHERE label = ?"
     mine = dict(ask_database(federation.folder / "registry.sqlite", select, label))
     ((wrapped,),) = ask_database(
         federation.folder / "keys.sqlite", "SELECT wrapped FROM subject_keys WHERE label = ?", label
     )
+    # Asked after the file was read: more may be written about this subscriber meanwhile.
+    request = audit_pb2.ListEntriesRequest(page_size=500, with_openings=True, case_id="case-1")
+    entries = (await audit.ListEntries(request)).entries
     salts = [entry.opening.salt for entry in entries if entry.index in mine]
     carrier = audit_pb2_grpc.AuditServiceStub(await federation.channel(Role.CARRIER, "mobile"))
     first = min(mine)
@@ -282,12 +283,13 @@ async def prove_state(audit: Any, asked: audit_pb2.ProveStateRequest) -> audit_p
     async with asyncio.timeout(PATIENCE_S):
         while True:
             try:
-                proof = await audit.ProveState(asked, timeout=20)
+                pieces = [piece async for piece in audit.ProveState(asked, timeout=20)]
             except grpc.aio.AioRpcError as error:
                 if error.code() is not grpc.StatusCode.UNAVAILABLE:
                     raise
             else:
-                if proof.answer != audit_pb2.STATE_ANSWER_TOO_RECENT:
+                if pieces[0].answer != audit_pb2.STATE_ANSWER_TOO_RECENT:
+                    (proof,) = pieces
                     return proof
             await asyncio.sleep(0.1)
     raise AssertionError("no EPOCH came")

@@ -38,7 +38,7 @@ async def test_guardian_when_agents_book_and_the_account_revokes_then_every_step
         assert page.status == 200
         before_son = await unicom.now()
         chat = await mobile.chat("o-mother", "解除守护")
-        await mobile.heard(chat, "设置成功")
+        await mobile.heard(chat, "守护已解除")
         await unicom.arrived(SON, before_son, "守护已结束")
         await order(unicom, SON, "act_for_ward", "no_mandate", party=MOTHER, preset="elder")
         assert "loan" in (await stage.subscription(MOTHER)).preferences.refused_categories

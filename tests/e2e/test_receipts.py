@@ -65,7 +65,7 @@ async def running(tmp_path: Path) -> AsyncIterator[Running]:
 
 
 @asynccontextmanager
-async def open_gateway(folder: Path) -> AsyncIterator[Running]:
+async def open_gateway(folder: Path, **tlog: int) -> AsyncIterator[Running]:
     secrets = folder / "secrets"
     make_secrets(secrets, ORIGIN)
     national = Signer(ORIGIN, make_sm2_secret())
@@ -74,7 +74,7 @@ async def open_gateway(folder: Path) -> AsyncIterator[Running]:
         grpc=GrpcConfig("127.0.0.1:0", insecure_dev=True, drain_s=0.1),
         http=HttpConfig("127.0.0.1:0"),
         store=StoreConfig(Engine.MEMORY, secrets=secrets),
-        tlog=TlogConfig(sm2_key=secrets / "log.sm2.key", checkpoint_s=0.1),
+        tlog=TlogConfig(sm2_key=secrets / "log.sm2.key", checkpoint_s=0.1, **tlog),
     )
     log = read_signer(secrets / LOG_KEY_FILE).verifier()
     async with (

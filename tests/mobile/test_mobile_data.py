@@ -111,7 +111,7 @@ def test_opened_when_opened_with_the_defaults_then_names_them_in_one_message() -
 @pytest.mark.parametrize(
     ("template", "parameters", "words"),
     [
-        ("confirm_open", {"confirm_by": "2026-11-25 09:05"}, ["11月25日09:05", "回复Y"]),
+        ("confirm_open", {"confirm_by": "2026-11-25 09:05"}, ["11月25日09:05", "回复Y", "免费"]),
         ("changed", {**UNCHANGED, "done": "reject_number:+8613900139000"}, ["黑名单13900139000"]),
         ("changed", {**UNCHANGED, "refused": "category:astrology=UNKNOWN_CATEGORY"}, ["拒接astrology（没有这一类别）"]),
         ("changed", {**UNCHANGED, "done": ",".join(f"allow_number:9558{n}" for n in range(7))}, ["等7项"]),
@@ -121,6 +121,7 @@ def test_opened_when_opened_with_the_defaults_then_names_them_in_one_message() -
         ("effect", {**NO_NEWS, "precondition": "VOLTE_OFF"}, ["KTVOLTE"]),
         ("intercepted", {**CALL, "rule": "personal_reject"}, ["11月25日10:00", "13900139000", "黑名单"]),
         ("intercepted", {**CALL, "rule": "category", "category": "loan"}, ["贷款理财"]),
+        ("intercepted", {**CALL, "number": "", "withheld": "yes"}, ["拦截一个隐藏号码的来电。"]),
         ("guardian_asked", ASKED, ["13900139000申请", "2027年11月25日", "11月25日10:00前回复Y"]),
         ("guardian_asked", {**ASKED, "until": "", "opens": "yes"}, ["为期一年", "免费开通"]),
         ("guardian_ended", {"guardian": "", "cause": "revoked"}, ["全部守护", "被守护人解除"]),
@@ -184,7 +185,7 @@ def test_notice_when_parameters_are_newer_than_the_template_then_written_without
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ("{confirm_by}前回复Y确认，不回复则不开通", "{confirmed_by}前回复Y确认"),
+        ("{confirm_by}前回复Y", "{confirmed_by}前回复Y"),
         ('words = "treatment"', 'words = "treatments"'),
         ('when = "!categories"', 'when = "!categories=no"'),
         ('prompt_until = "confirm_by"', 'prompt_until = "reason"'),

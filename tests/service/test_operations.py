@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.domain.errors import Reason, RefusedError
-from gateway.domain.instruction import Open
+from gateway.domain.instruction import Channel, Open
 from gateway.service.operations import OperationsService, Replayed
 from gateway.service.outbox import NOTICE_LIFE_MS
 from gateway.store.rows import OutboxChange, OutboxState
@@ -16,8 +16,8 @@ OPERATOR = Identity(Role.OPERATOR, "operator-a")
 
 async def give_up(house: House) -> list[str]:
     """Let two notices of one carrier expire."""
-    await house.submit(Open())
-    await house.submit(Open(), number=FRIEND)
+    await house.submit(Open(), channel=Channel.HOTLINE)
+    await house.submit(Open(), number=FRIEND, channel=Channel.HOTLINE)
     rows = await house.store.due("mobile", 2**62, 10)
     dead = [OutboxChange(row.id, row.state, OutboxState.DEAD, row.due_ms, 3, "EXPIRED") for row in rows]
     await house.store.change_outbox(dead)
@@ -66,6 +66,21 @@ async def test_letter_when_replayed_then_it_waits_again_with_a_fresh_life_and_th
         assert await service.replay(OPERATOR, (first,), "again") == Replayed()
         assert (await house.store.head()).size == 3
         assert [row.id for row in await house.store.outbox(OutboxState.DEAD, 10)] == [second]
+
+
+async def test_letter_when_its_question_can_no_longer_be_answered_then_it_is_not_sent_again():
+    async with open_house() as house:
+        outcome = await house.submit(Open(), channel=Channel.SMS)
+        ends_ms = outcome.verdict.confirm_by_ms
+        (row,) = await house.store.due("mobile", 2**62, 10)
+        await house.store.change_outbox([OutboxChange(row.id, row.state, OutboxState.DEAD, row.due_ms, 3, "LINK_DOWN")])
+        service = OperationsService(house.store, house.recorder)
+        assert (await service.replay(OPERATOR, (row.id,), "link mended")).ids == (row.id,)
+        (again,) = await house.store.due("mobile", 2**62, 10)
+        assert again.expire_ms == row.expire_ms == ends_ms
+        await house.store.change_outbox([OutboxChange(row.id, again.state, OutboxState.DEAD, row.due_ms, 4, "EXPIRED")])
+        house.clock.advance(2 * 86_400)
+        assert await service.replay(OPERATOR, (row.id,), "too late") == Replayed()
 
 
 @pytest.mark.parametrize("caller", [MOBILE, INSTITUTE])

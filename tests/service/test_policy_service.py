@@ -18,6 +18,7 @@ from gateway.service.books import CapabilityBook, PolicyBook
 from gateway.service.operator_keys import OperatorKeys
 from gateway.service.policy import PolicyService
 from gateway.service.record import Recorder
+from gateway.service.roster import DEVELOPMENT, Roster
 from gateway.service.screening import Call, ScreeningService
 from gateway.store.base import CommitUnknownError, StoreLimits, StoreUnavailableError
 from gateway.store.keys import SqliteKeyStore
@@ -30,7 +31,7 @@ from optout.kit.clock import FakeClock
 from optout.kit.identity import Identity, Role
 from optout.kit.number import parse_number
 from tests.domain.samples import LOAN_LINE, NOON_MS, OWN, default_lines, default_policy
-from tests.service.house import MOBILE, SCREENER, TELECOM, House, furnish
+from tests.service.house import MOBILE, PLATFORM, SCREENER, TELECOM, House, furnish
 
 A, B = Identity(Role.OPERATOR, "operator-a"), Identity(Role.OPERATOR, "operator-b")
 NEW_LINE = Line("95188001", False, "harbour-voice", "mobile", "loan")
@@ -81,7 +82,7 @@ class Premises:
         return SqliteStore(self.folder / "registry.sqlite", self.keys, clock=self.clock, limits=limits)
 
     @asynccontextmanager
-    async def open(self, policy=FIRST, lines=None, keys=None, script=()):
+    async def open(self, policy=FIRST, lines=None, keys=None, script=(), roster=DEVELOPMENT):
         recorder = Recorder(Vault(self.keys, b"l" * 32))
         async with self.store() as whole:
             book = await open_rules(whole, recorder, policy, default_lines() if lines is None else lines, self.clock)
@@ -90,7 +91,8 @@ class Premises:
             await screening.load()
             follower = asyncio.ensure_future(screening.run())
             house = furnish(store, recorder, self.clock, book, CapabilityBook())
-            yield Office(house, screening, PolicyService(store, recorder, book, screening, keys, self.clock))
+            policy_service = PolicyService(store, recorder, book, screening, keys, self.clock, roster)
+            yield Office(house, screening, policy_service)
             follower.cancel()
             await asyncio.gather(follower, return_exceptions=True)
 
@@ -169,8 +171,33 @@ async def test_policy_when_the_gateway_restarts_in_each_state_then_it_goes_on_fr
         assert (await office.kinds())[4:] == ["policy-proposed", "policy-approved", "policy-rolled-back"]
 
 
-async def test_requests_when_many_come_at_once_then_they_are_one_after_the_other(premises):
+async def test_operator_when_it_is_not_on_the_roster_then_it_signs_nothing_and_its_proposal_counts_no_more(
+    premises,
+):
     async with premises.open() as office:
+        await office.publish("1b")
+        wanted = version("2")
+        await office.policy.propose(A, wanted, 0, "")
+        stranger = Identity(Role.OPERATOR, "stranger")
+        for refused in (
+            office.policy.propose(stranger, version("3"), 0, ""),
+            office.policy.approve(stranger, "2", wanted.digest, ""),
+            office.policy.roll_back(stranger, "1b", "worse"),
+        ):
+            with pytest.raises(RefusedError) as refusal:
+                await refused
+            assert refusal.value.reason is Reason.ROLE_NOT_ALLOWED
+    if premises.kind == "memory":
+        return
+    async with premises.open(roster=Roster(operators=("operator-b", "operator-c"))) as office:
+        with pytest.raises(RefusedError) as refusal:
+            await office.policy.approve(B, "2", wanted.digest, "")
+        assert refusal.value.reason is Reason.SECOND_SIGNER_REQUIRED
+        assert office.policy.get("2").status is PolicyStatus.PROPOSED
+
+
+async def test_requests_when_many_come_at_once_then_they_are_one_after_the_other(premises):
+    async with premises.open(roster=Roster(operators=tuple(f"operator-{name}" for name in "ab012345678"))) as office:
         proposals = [office.policy.propose(A, version("2", list_cap=cap), 0, "") for cap in range(10, 30)]
         results = await asyncio.gather(*proposals, return_exceptions=True)
         assert sorted(type(result).__name__ for result in results) == ["PolicyRecord", *["RefusedError"] * 19]
@@ -270,6 +297,18 @@ async def test_lines_when_listed_in_pages_then_each_comes_once(premises):
 
 def question(caller=LOAN_LINE, at_ms=NOON_MS):
     return Question(caller, OWN, Ingress.DOMESTIC, CallerTrust.VERIFIED, at_ms)
+
+
+async def test_platform_when_its_line_has_ended_then_an_older_call_time_does_not_bring_it_back(premises):
+    async with premises.open() as office:
+        ended = replace(NEW_LINE, holder=PLATFORM.party, end_ms=NOON_MS + 1000)
+        await office.policy.declare(MOBILE, "r1", ended, withdraw=False)
+        mine = question(parse_number(ended.number))
+        assert office.screening.screen(PLATFORM, mine, None)
+        later = replace(mine, time_ms=NOON_MS + 1000, call_ms=NOON_MS)
+        with pytest.raises(RefusedError) as refusal:
+            office.screening.screen(PLATFORM, later, None)
+        assert refusal.value.reason is Reason.ROLE_NOT_ALLOWED
 
 
 async def subscribe(office):

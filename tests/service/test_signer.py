@@ -233,6 +233,15 @@ async def test_split_view_when_three_of_four_must_agree_and_one_lies_then_the_fo
     assert {(row.witness, row.status) for row in evidence} == {("w2", 409), ("w3", 409)}
 
 
+async def test_conflict_when_it_lasts_then_what_is_kept_of_it_does_not_grow() -> None:
+    _, other, forked = await fork(3, 4)
+    began = len(other.publication.evidence())
+    for _ in range(20):
+        await forked.step()
+    assert len(other.publication.evidence()) <= began + 2
+    assert {conflict.witness: count for conflict, count in forked.conflicts.items()} == {"w2": 21, "w3": 21}
+
+
 async def test_split_view_when_two_of_three_must_agree_and_one_lies_then_the_fork_visibly_succeeds() -> None:
     """Why two of three are not enough: two histories of one size, both with a quorum."""
     signer, other, forked = await fork(2, 3)

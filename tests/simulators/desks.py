@@ -57,7 +57,7 @@ class FakeDesk:
 async def crm_at(desk: FakeDesk, **settings: object) -> AsyncIterator[CrmSimulator]:
     face = HttpFace("127.0.0.1:0", [web.post("/orders", desk.serve)])
     address = await face.start()
-    fields = {"retry_s": 0.01, "attempts": 3, "timeout_s": 2.0} | settings
+    fields = {"retry_s": 0.01, "attempts": 3, "timeout_s": 30.0} | settings
     crm = CrmSimulator(CrmSettings(f"http://{address}/orders", desk.kind, SOURCE, SECRET, **fields))  # type: ignore[arg-type]
     await crm.start()
     try:

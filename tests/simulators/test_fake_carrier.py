@@ -206,8 +206,9 @@ async def test_fault_when_it_names_a_template_and_a_number_then_strikes_nothing_
 async def test_call_when_silent_then_the_caller_runs_into_its_deadline() -> None:
     async with fake_carrier() as carrier, calling(carrier) as stub:
         carrier.set_faults(CarrierFault(FaultPlan(heard=False), Method.APPLY, silent=True))
+        await stub.GetCapabilities(carrier_pb2.GetCapabilitiesRequest())
         with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await stub.Apply(order(), timeout=0.1)
+            await stub.Apply(order(), timeout=1)
         assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
         assert len(carrier.orders) == 1
 

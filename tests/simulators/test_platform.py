@@ -39,7 +39,7 @@ async def simulator() -> AsyncIterator[PlatformSimulator]:
 
 @pytest.fixture
 async def client(simulator: PlatformSimulator) -> AsyncIterator[PlatformClient]:
-    asking = PlatformClient(simulator.url, SECRET, timeout_s=2.0)
+    asking = PlatformClient(simulator.url, SECRET, timeout_s=30.0)
     yield asking
     await asking.close()
 
@@ -137,7 +137,9 @@ def test_platform_when_told_to_listen_to_others_then_refused() -> None:
         PlatformSettings(SECRET, host="0.0.0.0")
 
 
-async def test_control_when_steered_then_the_platform_does_so(client: PlatformClient, control: Any) -> None:
+async def test_control_when_steered_then_the_platform_does_so(
+    client: PlatformClient, control: Any, simulator: PlatformSimulator
+) -> None:
     pb = platform_pb2
     await control.SetDelay(pb.PlatformServiceSetDelayRequest(delay=Duration(nanos=1_000_000)))
     await control.SetVolte(pb.PlatformServiceSetVolteRequest(number="13800138000", on=False))
@@ -153,13 +155,16 @@ async def test_control_when_steered_then_the_platform_does_so(client: PlatformCl
     assert found.entries[0].order == "o-1"
     call = await control.Call(pb.PlatformServiceCallRequest(called="13800138000", caller="95199000"))
     assert (call.act, call.rule) == ("refused", "category")
+    assert not simulator.book.events[-1].withheld
+    await control.Call(pb.PlatformServiceCallRequest(called="13800138000", caller="95199000", withheld=True))
+    assert simulator.book.events[-1].withheld
     held = await control.GetHeld(pb.PlatformServiceGetHeldRequest(number="13800138000"))
     assert (held.on, held.version, list(held.categories)) == (True, 1, ["loan"])
     state = await control.GetState(pb.PlatformServiceGetStateRequest())
-    assert (state.events, state.waiting, list(state.violations)) == (2, 0, [])
+    assert (state.events, state.waiting, list(state.violations)) == (3, 0, [])
     assert state.faults[0].used_up
     history = await control.ListHistory(pb.PlatformServiceListHistoryRequest())
-    assert [entry.result for entry in history.entries] == ["", "new", "", "refused"]
+    assert [entry.result for entry in history.entries] == ["", "new", "", "refused", "refused"]
     await control.Reset(pb.PlatformServiceResetRequest())
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await control.GetHeld(pb.PlatformServiceGetHeldRequest(number="13800138000"))

@@ -34,7 +34,7 @@ from adapters.wire.report import decode_cmpp_report
 from tests.simulators.sp import Sp, pause, running_sp
 from tests.simulators.submits import OTHER_SUBSCRIBER, SUBSCRIBER, make_submit
 
-ONE_TRY = LinkSettings(settle_s=0.0, request_timeout_s=0.05, request_attempts=1, keepalive_s=30.0)
+ONE_TRY = LinkSettings(settle_s=0.0, request_timeout_s=0.3, request_attempts=1, keepalive_s=30.0)
 
 
 def once(plan: FaultPlan, **changes: object) -> FaultPlan:
@@ -83,8 +83,8 @@ async def test_submit_when_every_answer_is_lost_then_unknown_though_it_arrived()
         sim.set_faults(SmscFault(Operation.SUBMIT, FaultPlan(heard=False)))
         sp.submit(make_submit(), "token")
         await seen(sp, SubmitUnknown)
-        assert texts(sim) == ["Refused."]
         await sim.wait_for(EntryFilter(happening=Happening.REPORT_ACKNOWLEDGED))
+        assert texts(sim) == ["Refused."]
 
 
 @pytest.mark.parametrize("version", [Version.V20, Version.V30])
@@ -115,7 +115,7 @@ async def test_submit_when_delayed_then_is_answered_late_and_says_so() -> None:
         (answer,) = sim.find(EntryFilter(command="SUBMIT_RESP"))
         (request,) = sim.find(EntryFilter(command="SUBMIT", happening=Happening.PDU_RECEIVED))
         assert answer.fate is Fate.DELAYED
-        assert 0.015 <= (answer.time - request.time).total_seconds() < 1
+        assert 0.015 <= (answer.time - request.time).total_seconds() < 10
 
 
 @pytest.mark.parametrize(
@@ -295,7 +295,7 @@ async def test_login_when_the_gateway_proves_itself_in_a_way_of_its_own_then_the
 
 @pytest.mark.parametrize("plan", [LOST_REQUEST, LOST_ANSWER])
 async def test_login_when_unheard_then_client_gives_up_and_dials_again(plan: FaultPlan) -> None:
-    link = LinkSettings(settle_s=0.0, login_timeout_s=0.05)
+    link = LinkSettings(settle_s=0.0, login_timeout_s=0.5)
     async with smsc_simulator() as sim:
         sim.set_faults(SmscFault(Operation.CONNECT, once(plan)))
         async with running_sp(sim, link=link, bound=False) as sp:

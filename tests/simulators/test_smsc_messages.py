@@ -235,7 +235,7 @@ async def test_mo_when_sent_then_joins_to_the_same_text(
 
 @every
 async def test_mo_when_unacknowledged_then_comes_again(speech: Speech) -> None:
-    async with gateway(speech, resend_s=0.1, resend_attempts=2) as (sim, sp):
+    async with gateway(speech, resend_s=0.4, resend_attempts=2) as (sim, sp):
         (msg_id,) = sim.send_mo(MobileOriginated(SUBSCRIBER, "KTFSR")).msg_ids
         seen = [(await sp.read_delivery())[0] for _ in range(4)]
         assert {speech.id_of(pdu) for pdu in seen} == {msg_id}
@@ -261,7 +261,7 @@ async def test_mo_when_link_is_lost_then_comes_again_under_its_id(speech: Speech
 
 @every
 async def test_mo_when_answered_with_flow_control_then_comes_again_and_with_an_error_does_not(speech: Speech) -> None:
-    async with gateway(speech, resend_s=0.1) as (sim, sp):
+    async with gateway(speech) as (sim, sp):
         sim.send_mo(MobileOriginated(SUBSCRIBER, "KTFSR"))
         await sp.take_delivery(speech.flow_control)
         await sp.take_delivery(5)

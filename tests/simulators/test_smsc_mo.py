@@ -135,7 +135,7 @@ async def test_mo_when_it_cannot_be_then_is_refused_and_nothing_is_queued(change
 
 
 async def test_mo_when_unacknowledged_then_comes_again_with_its_sequence_then_with_a_new_one() -> None:
-    settings = SmscSettings((Account(SP_ID, SP_SECRET),), resend_s=0.1, resend_attempts=2)
+    settings = SmscSettings((Account(SP_ID, SP_SECRET),), resend_s=1.0, resend_attempts=2)
     async with smsc_simulator(settings) as sim, raw_sp(sim.port) as sp:
         await sp.login()
         (msg_id,) = sim.send_mo(MobileOriginated(SUBSCRIBER, "KTFSR")).msg_ids
@@ -175,7 +175,7 @@ async def test_mo_when_link_is_lost_unacknowledged_then_all_come_again_in_order(
 
 
 async def test_mo_when_answered_with_flow_control_then_comes_again_and_with_an_error_does_not() -> None:
-    settings = SmscSettings((Account(SP_ID, SP_SECRET),), resend_s=0.1)
+    settings = SmscSettings((Account(SP_ID, SP_SECRET),), resend_s=0.4)
     async with smsc_simulator(settings) as sim, running_sp(sim) as sp:
         results = iter([8, 8, 0])
         sp.result = lambda deliver: next(results)

@@ -108,14 +108,15 @@ def test_session_when_the_gate_wants_pieces_then_they_leave_one_by_one() -> None
     assert b"".join(pieces) == ANSWER
 
 
-def test_session_when_all_pieces_have_left_then_the_next_frame_leaves_whole() -> None:
-    gate = ScriptedGate(into=Passage(QUESTION, piece_bytes=5))
+def test_session_when_one_frame_leaves_in_pieces_then_what_waits_behind_it_leaves_whole() -> None:
+    gate = ScriptedGate(into=Passage(QUESTION, piece_bytes=5, piece_pause_s=1.0))
     bench = Bench(gate)
     pieces = [bench.ask()]
+    gate.into = Passage(QUESTION)
+    assert [bench.ask(), bench.ask()] == [b"", b""]
     while bench.session.unsent_bytes:
         pieces.append(bench.at(bench.session.wake_at() or 0.0))
-    assert len(pieces) == 3
-    gate.into = Passage(QUESTION)
+    assert pieces == [ANSWER[:5], ANSWER[5:10], ANSWER[10:], ANSWER * 2]
     assert bench.ask() == ANSWER
 
 

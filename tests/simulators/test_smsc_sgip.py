@@ -87,7 +87,7 @@ async def test_call_when_nobody_listens_then_goes_on_dialling() -> None:
 
 
 async def test_call_when_idle_then_is_unbound_and_the_next_message_gets_another() -> None:
-    async with gateway(SGIP, idle_close_s=0.05) as (sim, sp):
+    async with gateway(SGIP, idle_close_s=0.5) as (sim, sp):
         for link in (2, 3):
             sim.send_mo(MobileOriginated(SUBSCRIBER, "KTFSR"))
             await sp.take_delivery()

@@ -118,6 +118,28 @@ def test_evidence_when_added_then_it_is_kept_as_it_was(publication: Publication)
     assert publication.evidence() == rows
 
 
+def test_evidence_when_a_witness_says_the_same_for_ever_then_the_first_and_the_last_are_kept(
+    publication: Publication,
+) -> None:
+    rows = [EvidenceRow("w1", 409, b"old %d" % n, b"7\n", n) for n in range(50)]
+    other = EvidenceRow("w2", 409, b"old 5", b"7\n", 9)
+    for row in [*rows[:9], other, *rows[9:]]:
+        publication.add_evidence(row)
+    assert publication.evidence() == [rows[0], other, rows[-1]]
+
+
+def test_evidence_when_a_witness_never_says_the_same_then_the_first_are_kept_and_others_have_room(
+    publication: Publication, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("publication", "sqlite_publication"):
+        monkeypatch.setattr(f"gateway.store.{module}.MAX_EVIDENCE", 5)
+    rows = [EvidenceRow("w1", 409, b"old", b"%d" % n, n) for n in range(9)]
+    other = EvidenceRow("w2", 409, b"old", b"1", 9)
+    for row in [*rows, other]:
+        publication.add_evidence(row)
+    assert publication.evidence() == [*rows[:5], other]
+
+
 def test_hashes_when_put_again_from_a_place_then_the_rest_is_replaced(publication: Publication) -> None:
     publication.put_hashes(0, [b"a" * 32, b"b" * 32, b"c" * 32])
     publication.put_hashes(1, [b"d" * 32])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import grpc
@@ -11,14 +12,15 @@ import pytest
 from adapters.carrier.base import Clause, TemplateData, Verb
 from adapters.carrier.commands import Command, CommandContext, CommandTable, Help, parse_command
 from adapters.carrier.contract import write_capabilities
+from adapters.carrier.instruction import Text, make_instruction
 from adapters.carrier.notices import NoticeRequest, NoticeWriter
-from adapters.carrier.templates import Renderer
 from adapters.journal.rows import Origin
 from adapters.telecom import CARRIER
 from adapters.wire.longmessage import split_message
 from adapters.wire.smgp import Deliver
 from adapters.wire.smgp_report import SmgpReport, encode_smgp_report
 from adapters.wire.text import read_text
+from optout.kit.number import PhoneNumber
 from optout.v1 import carrier_pb2, carrier_pb2_grpc, registry_pb2, types_pb2
 from tests.carrier.fake_gateway import FakeGateway
 from tests.carrier.far_ends import ACCOUNT, PHONE, SECRET, SmgpCentre, make_config
@@ -51,9 +53,22 @@ def test_text_when_sent_to_10001_then_read_by_its_table(text: str, reading: obje
     assert parse_command(TABLE, text, CommandContext()) == reading
 
 
+def test_opening_when_one_text_opens_then_it_names_the_published_terms_and_that_nobody_was_asked() -> None:
+    assert SMS is not None
+    assert SMS.terms is not None
+    text = Text("901234", b"id", PhoneNumber("+8613300133000"), "KTFSR", b"d" * 32, 0)
+    made = make_instruction(Command(Verb.OPEN), text, CARRIER.data, types_pb2.Preferences()).evidence
+    assert (made.notice_version, made.notice_digest) == (SMS.terms.version, sha256(SMS.terms.text.encode()).digest())
+    assert all(name in SMS.terms.text for name in (*made.recipients, *made.purposes, "KTFSR", "免费"))
+    assert made.recipients
+    assert made.separate_consent == types_pb2.CONSENT_UNSPECIFIED
+    settings = make_instruction(Command(Verb.REFUSE_CATEGORY, ("loan",)), text, CARRIER.data, types_pb2.Preferences())
+    assert settings.evidence.notice_version == ""
+
+
 def test_opened_when_opened_with_the_defaults_then_signed_and_one_message() -> None:
     opening = CARRIER.data.opening
-    text = Renderer(CARRIER.data.notices).render(
+    text = NoticeWriter(CARRIER.data.notices).say(
         "opened",
         {
             "categories": ",".join(opening.refused_categories),

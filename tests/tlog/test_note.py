@@ -102,6 +102,7 @@ def test_note_when_malformed_then_the_reason_says_how(data: str | bytes, reason:
         ("PeterNeumann", "FORMAT"),
         (VKEY.replace("c7", "c8"), "KEY_ID"),
         (VKEY.replace("Peter", "Pe ter"), "NAME"),
+        (VKEY.replace("Peter", "Pe\udcffter"), "NAME"),
         (VKEY[:-4], "KEY"),
         (VKEY.replace("+AR", "+BR"), "ALGORITHM"),
         (VKEY.replace("W", "-"), "FORMAT"),

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from gateway.tlog.checkpoint import Checkpoint
 from gateway.tlog.cosignature import Cosigner
 from gateway.tlog.note import Ed25519Secret, Note, NoteError, SignatureLine, Signer
-from gateway.tlog.policy import Policy, PolicyError, bound_times, parse_policy
+from gateway.tlog.policy import Policy, PolicyError, bound_times, decode_policy, parse_policy
 
 LOG = Signer("log.example", Ed25519Secret(bytes(31) + b"L"))
 WITNESSES = [Cosigner(f"w{n}.example", Ed25519Secret(bytes(31) + bytes([n]))) for n in range(1, 7)]
@@ -42,6 +42,14 @@ def test_policy_when_comments_tabs_and_urls_stand_in_it_then_it_reads() -> None:
     policy = parse_policy(text)
     assert policy.logs[0].url == "https://log.example/"
     assert policy.certify(certificate([])).checkpoint == CHECKPOINT
+
+
+def test_policy_when_a_comment_is_in_another_encoding_then_it_reads_and_elsewhere_it_does_not() -> None:
+    policy = f"log {LOG.verifier().encode()}\nquorum none\n".encode()
+    assert decode_policy("# 见证者\n".encode("gb18030") + policy).logs[0].verifier == LOG.verifier()
+    for line in ("quorum 见", "group 见 any X1", f"log {LOG.verifier().encode()} https://见.example"):
+        with pytest.raises(PolicyError, match="CHARACTER in line 1"):
+            decode_policy(line.encode("gb18030") + b"\n" + policy)
 
 
 def test_certify_when_three_of_four_cosigned_then_their_times_are_told() -> None:

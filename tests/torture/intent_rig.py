@@ -5,14 +5,19 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
+import sqlite3
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
 from google.protobuf.duration_pb2 import Duration
 
 from gateway.cli.demo.stage import CarrierStage, Stage
-from optout.sim.v1 import crm_pb2, smsc_pb2, wechat_pb2
+from gateway.store.rows import OutboxKind, OutboxState
+from gateway.store.sqlite_reader import SqliteReadEngine
+from optout.kit.clock import SystemClock
+from optout.sim.v1 import crm_pb2, platform_pb2, smsc_pb2, wechat_pb2
 
 PATIENCE_S = 60
 NOTICE = {"notice_version": "2026-11", "consent": "given"}
@@ -188,11 +193,29 @@ async def read_phone(subscriber: Subscriber) -> list[str]:
     return [message.text for phone in phones for message in phone.inbox]
 
 
-async def until_still(look: Callable[[], Awaitable[object]], still_s: float = 1.0) -> None:
-    """Look until nothing has changed for a while."""
-    seen = await look()
-    while True:
-        await asyncio.sleep(still_s)
-        if (now := await look()) == seen:
-            return
-        seen = now
+async def until_still(stage: Stage, look: Callable[[], Awaitable[object]], still_s: float = 1.0) -> None:
+    """Look until nothing is under way any more, and nothing has changed for a while."""
+    async with asyncio.timeout(PATIENCE_S):
+        seen: object = None
+        while (now := (await count_under_way(stage), await look())) != seen or now[0]:
+            seen = now
+            await asyncio.sleep(still_s)
+
+
+async def count_under_way(stage: Stage) -> int:
+    """What the registry and the adapters still have to send, the platform to do, and the SMS gateways to hear of."""
+    reader = SqliteReadEngine(stage.folder / "registry.sqlite")
+    try:
+        rows = reader.outbox(OutboxState.READY, 100_000)
+    finally:
+        reader.close()
+    # What the registry reminds itself of waits for its time, and at night some notices for the morning.
+    now_ms = SystemClock().now_ms()
+    count = sum(row.kind in {OutboxKind.NOTIFY, OutboxKind.APPLY} and row.due_ms <= now_ms for row in rows)
+    count += (await stage.platform.GetState(platform_pb2.PlatformServiceGetStateRequest())).waiting
+    for place in stage.carriers.values():
+        with closing(sqlite3.connect(stage.folder / f"journal-{place.carrier.id}.sqlite")) as journal:
+            unsent = journal.execute("SELECT count(*) FROM parts WHERE state IN ('queued', 'sent')").fetchone()
+        texts = await place.smsc.GetState(smsc_pb2.SmscServiceGetStateRequest())
+        count += unsent[0] + len(texts.unacknowledged)
+    return count

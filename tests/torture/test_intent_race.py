@@ -53,7 +53,7 @@ async def play(folder: Path, seed: int, rounds: int) -> Played:
         async def look() -> list[int]:
             return [len(await read_phone(subscriber)) for subscriber in everybody]
 
-        await until_still(look)
+        await until_still(stage, look)
         for subscriber in everybody:
             phones[subscriber.number] = await read_phone(subscriber)
         await check_systems(stage)

@@ -49,7 +49,7 @@ STEPS = 2
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 FROM_MS = 946_684_800_000
 """Numbers' events are told of a past in which there is room for many freezes of 90 days: from 2000 on."""
-SETTLED_WITHIN_S = 80.0
+SETTLED_WITHIN_S = 240.0
 K = NumberEventKind
 AT_THE_DESK: dict[str, Any] = {
     "desk": Desk.HALL,
@@ -170,7 +170,9 @@ class Course:
         reader = SqliteReadEngine(self.nation.folder / "registry.sqlite")
         try:
             rows = reader.outbox(OutboxState.READY, 100_000)
-            return [f"{row.id} {row.reason}" for row in rows if row.kind in {OutboxKind.NOTIFY, OutboxKind.APPLY}]
+            now_ms, told = SystemClock().now_ms(), {OutboxKind.NOTIFY, OutboxKind.APPLY}
+            # At night some notices wait for the morning.
+            return [f"{row.id} {row.reason}" for row in rows if row.kind in told and row.due_ms <= now_ms]
         finally:
             reader.close()
 

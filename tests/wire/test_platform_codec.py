@@ -52,7 +52,9 @@ forces = st.builds(ItemForce, ids, st.sampled_from(Force), st.sampled_from(["", 
 applied = st.builds(
     AppliedEvent, counts, ids, numbers, counts, counts, counts, st.lists(forces, max_size=4).map(tuple), st.booleans()
 )
-stopped = st.builds(StoppedEvent, counts, numbers, numbers | st.just(""), counts, st.sampled_from(Act), words, words)
+stopped = st.builds(
+    StoppedEvent, counts, numbers, numbers | st.just(""), counts, st.sampled_from(Act), words, words, st.booleans()
+)
 
 
 @given(wanteds)

@@ -45,7 +45,7 @@ class PlatformControl(platform_pb2_grpc.PlatformServiceServicer):
 
     async def Call(self, request: pb.PlatformServiceCallRequest, context: Context) -> pb.PlatformServiceCallResponse:
         """Have a call arrive."""
-        event = self._simulator.call(request.called, request.caller)
+        event = self._simulator.call(request.called, request.caller, withheld=request.withheld)
         if event is None:
             return pb.PlatformServiceCallResponse()
         return pb.PlatformServiceCallResponse(act=event.act.value, rule=event.rule)

@@ -125,7 +125,7 @@ class PlatformBook:
 
     # Calls
 
-    def decide(self, called: str, caller: str, now_ms: int) -> StoppedEvent | None:
+    def decide(self, called: str, caller: str, now_ms: int, *, withheld: bool = False) -> StoppedEvent | None:
         """Decide a call by what is in force; None lets it ring. What is done is logged."""
         state = self.in_force.get(called)
         rule, category = self._find_rule(state, caller)
@@ -134,7 +134,7 @@ class PlatformBook:
         act = Act.ASSISTANT if state.treatment == "assistant" else Act.REFUSED
         if state.treatment == "challenge":
             act = Act.CHALLENGE_FAILED
-        event = StoppedEvent(len(self.events) + 1, called, caller, now_ms, act, rule, category)
+        event = StoppedEvent(len(self.events) + 1, called, caller, now_ms, act, rule, category, withheld)
         self._log(event)
         return event
 

@@ -94,9 +94,9 @@ class PlatformSimulator:
         if event is not None:
             self._record(PlatformPath.APPLIED, **_describe(self.book.in_force[spelled]))
 
-    def call(self, called: str, caller: str) -> StoppedEvent | None:
+    def call(self, called: str, caller: str, *, withheld: bool = False) -> StoppedEvent | None:
         """Have a call arrive in the carrier's network; None if it rings."""
-        event = self.book.decide(spell_number(called), spell_number(caller), self._clock.now_ms())
+        event = self.book.decide(spell_number(called), spell_number(caller), self._clock.now_ms(), withheld=withheld)
         if event is not None:
             self._record(PlatformPath.STOPPED, number=event.called, result=event.act.value)
         return event

@@ -31,7 +31,7 @@ class Passage:
     noise: bytes = b""
     """Leaves at once, ahead of everything."""
     piece_bytes: int = 0
-    """What leaves next does so in pieces of so many, `piece_pause_s` apart, until nothing waits; 0 changes nothing."""
+    """This frame, or what leaves next after it, does so in pieces of so many, `piece_pause_s` apart; 0: it is whole."""
     piece_pause_s: float = 0.0
     cut: bool = False
     """Close the connection after this frame."""
@@ -84,6 +84,9 @@ class GatedSession(Generic[G]):
         self._piece_bytes = 0
         self._piece_pause_s = 0.0
         self._next_piece_at = 0.0
+        self._next_is_struck = False
+        self._in_pieces = 0
+        """So many of the bytes that are leaving do so in pieces, those behind them whole."""
 
     # The session inside
 
@@ -210,21 +213,23 @@ class GatedSession(Generic[G]):
         self._leaving += passage.noise
         if passage.piece_bytes:
             self._piece_bytes, self._piece_pause_s = passage.piece_bytes, passage.piece_pause_s
+            self._next_is_struck = True
 
     def _leave(self, frame: bytes, fate: Fate) -> None:
         self.gate.on_sent(frame, fate)
         self._leaving += frame
+        if self._next_is_struck:
+            # What comes behind leaves whole: a slow machine would never catch up with what is sent again meanwhile.
+            self._in_pieces, self._next_is_struck = len(self._leaving), False
 
     def _take_piece(self, now: float) -> bytes:
-        in_pieces = self._piece_bytes > 0 and not self.closed
+        in_pieces = self._in_pieces > 0 and not self.closed
         if in_pieces and now < self._next_piece_at:
             return b""
-        size = self._piece_bytes if in_pieces else len(self._leaving)
+        size = min(self._piece_bytes, self._in_pieces) if in_pieces else len(self._leaving)
         piece = bytes(self._leaving[:size])
         del self._leaving[:size]
-        if piece and not self._leaving:
-            # For ever in pieces, a slow machine would fall ever more behind what is sent again meanwhile.
-            self._piece_bytes = 0
+        self._in_pieces -= size if in_pieces else 0
         self._next_piece_at = now + self._piece_pause_s
         return piece
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from gateway.cli.audit.asof import as_of_command, check_command
+from gateway.cli.audit.evidence import evidence_command
 from gateway.cli.audit.replay import export_command, key_command, replay_command
 from gateway.cli.audit.report import report_command
 from gateway.cli.audit.verify import verify_command
@@ -18,6 +19,7 @@ def audit() -> None:
 _COMMANDS = (
     as_of_command,
     check_command,
+    evidence_command,
     export_command,
     key_command,
     replay_command,

@@ -80,17 +80,22 @@ def report_command(
         not outcome.findings,
     )
     files = _write(folder, heading, tables, reported.names)
-    facts = {"size": checkpoint.size, "files": files, "unbalanced": _find_unbalanced(tables)}
+    unbalanced = _find_unbalanced(tables)
+    facts = {"size": checkpoint.size, "files": files, "unbalanced": [error.text for error in unbalanced]}
     words = "the report rests on a log that holds"
     if outcome.findings:
         words = "the log does not hold: the figures prove nothing"
-    return Outcome(words, facts, outcome.findings[:LIMIT])
+    elif unbalanced:
+        words = "the log holds, and the figures do not balance"
+    return Outcome(words, facts, [*outcome.findings[:LIMIT], *unbalanced])
 
 
-def _find_unbalanced(tables: Sequence[Table]) -> list[str]:
+def _find_unbalanced(tables: Sequence[Table]) -> list[AuditError]:
+    """Findings, one for each equation whose sides differ; they have no place in the log."""
     (balance,) = (table for table in tables if table.name == "balance")
-    holds = balance.columns.index("holds")
-    return [f"{row[0]} {row[1]}" for row in balance.rows if row[holds] != "yes"]
+    rows = (dict(zip(balance.columns, row, strict=True)) for row in balance.rows)
+    unequal = (row for row in rows if row["holds"] != "yes")
+    return [AuditError("UNBALANCED", "{equation} {whom}: {left}, {right}".format(**row)) for row in unequal]
 
 
 def _list(place: Place, checkpoint: Checkpoint) -> Mapping[str, int] | None:

@@ -24,14 +24,11 @@ LOAN_LINE = "01059990000"
 FRIEND = "13900139000"
 EMPTY_NUMBER = "13800138777"
 DAY_S = 86_400
+ROLLBACK_S = 1.0
+"""Within this time a switch has to decide by the former rules again, counted from before the call."""
+
 State = types_pb2.EnrolmentState
 Say = Callable[[str], None]
-
-
-async def play(stage: Stage, say: Say) -> None:
-    """Play everything. Raises DeviationError or StageError."""
-    for chapter in (_undo, _effects, _interception, _port, _reassign, _policy):
-        await chapter(stage, say)
 
 
 def _show(say: Say, title: str, left: Iterable[str], right: Iterable[str]) -> None:
@@ -75,7 +72,7 @@ async def _undo(stage: Stage, say: Say) -> None:
     _show(
         say,
         "Somebody talks the subscriber into having it closed by the agent: the subscriber's own phone is told",
-        [f"agent on {place.carrier.service_code} ▸ cancel", f"{place.carrier.service_code} ▸ {number}", f"  {told}"],
+        [f"agent on {place.carrier.agents} ▸ cancel", f"{place.carrier.service_code} ▸ {number}", f"  {told}"],
         _tell(closed),
     )
     after = await place.text(number, "HFFSR")
@@ -251,6 +248,7 @@ async def _policy(stage: Stage, say: Say) -> None:
     )
     back = await _until_policy(stage, now.version)
     took_s = time.monotonic() - began
+    demand(took_s <= ROLLBACK_S, f"switches saw the rollback after {took_s:.2f} s")
     demand(back.verdict != screening_pb2.VERDICT_REFUSE, "the rule is still in force")
     _show(
         say,
@@ -266,6 +264,15 @@ async def _policy(stage: Stage, say: Say) -> None:
             f"{FRIEND} ☎: rings under {back.policy_version}",
         ],
     )
+
+
+CHAPTERS = (_undo, _effects, _interception, _port, _reassign, _policy)
+
+
+async def play(stage: Stage, say: Say) -> None:
+    """Play everything. Raises DeviationError or StageError."""
+    for chapter in CHAPTERS:
+        await chapter(stage, say)
 
 
 async def _refusal(call: object) -> str:

@@ -40,8 +40,10 @@ def judge_interception(case: Case) -> Iterator[Ruling]:
     written = {name: told[name] for name in _ABOUT_SUBJECT}
     content: dict[str, Any] = {"call": written}
     if call.is_stopped:
-        if call.caller is not None:
-            written["caller"] = told["caller"]
+        if call.withheld:
+            written["withheld"] = True
+        elif call.caller is not None:
+            written["caller"] = call.caller
         before, choice = case.memory.tally(case.label, case.time_ms), case.holder.voice.preferences.notices
         after, fate, _ = take_call(before, call, choice, policy.notices, case.time_ms)
         content["fate"], content["tally"] = fate.value, write_tally(after)
@@ -51,7 +53,9 @@ def judge_interception(case: Case) -> Iterator[Ruling]:
 def _read_call(told: dict[str, Any], called: PhoneNumber) -> Interception:
     caller = PhoneNumber(told["caller"]) if "caller" in told else None
     rule = _RULES[told["rule"]] if told["rule"] else None
-    return Interception(_ACTIONS[told["action"]], called, caller, told["at"], rule, told["category"])
+    return Interception(
+        _ACTIONS[told["action"]], called, caller, told["at"], rule, told["category"], "withheld" in told
+    )
 
 
 def judge_summary(case: Case) -> Iterator[Ruling]:

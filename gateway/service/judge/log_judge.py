@@ -110,7 +110,7 @@ class LogJudge:
         self._states[entry.label] = after
 
     def _decide_again(self, entry: Judged, kind: Kind) -> list[str]:
-        sequel = self._due(entry)
+        sequel = None if self._memory.sequel is None else self._due(*self._memory.sequel, entry.index)
         case = self._open(entry, kind, sequel)
         found = _check_form(entry, kind)
         ruling: Ruling | None = None
@@ -131,17 +131,14 @@ class LogJudge:
                 found = found or ["it cannot follow from what was before"]
         return found
 
-    def _due(self, entry: Judged) -> Sequel | None:
-        """What must stand here, since the entry before it was not alone."""
-        memory = self._memory
-        if memory.sequel is None:
-            return None
-        (index, sequel), memory.sequel = memory.sequel, None
-        if index == entry.index:
+    def _due(self, due: int, sequel: Sequel, index: int) -> Sequel | None:
+        """What must stand at an index, since the entry before it was not alone."""
+        self._memory.sequel = None
+        if due == index:
             return sequel
         if sequel.begins:
             # Its opening is gone: who holds the number now is not known.
-            memory.holders.pop(sequel.state.number, None)
+            self._memory.holders.pop(sequel.state.number, None)
         return None
 
     def _open(self, entry: Judged, kind: Kind, sequel: Sequel | None) -> Case:

@@ -431,10 +431,10 @@ class LookUpSubjectResponse(_message.Message):
     ENTRIES_FIELD_NUMBER: _builtins.int
     LOOK_REVISION_FIELD_NUMBER: _builtins.int
     look_revision: _builtins.int
-    """Output only. The revision of the entry that records this look."""
+    """Output only. The revision of the entry that records this look, in every message."""
     @_builtins.property
     def entries(self) -> _containers.RepeatedCompositeFieldContainer[Global___LogEntry]:
-        """Output only. The entries of the number's present holder, oldest first; the last one is this look."""
+        """Output only. Entries of the number's present holder, oldest first; the last one of the last message is this look."""
 
     def __init__(
         self,
@@ -492,13 +492,13 @@ class ProveStateResponse(_message.Message):
     PROOF_FIELD_NUMBER: _builtins.int
     LOOK_REVISION_FIELD_NUMBER: _builtins.int
     answer: Global___StateAnswer.ValueType
-    """Output only. The answer."""
+    """Output only. The answer, in every message."""
     proof: _builtins.bytes
-    """Output only. The proof as a JSON file ("optout.v1/as-of"), which `optout audit check` verifies with the log's public
-    key alone.
+    """Output only. A piece of the proof. All of them in order are a JSON file ("optout.v1/as-of"), which `optout audit check`
+    verifies with the log's public key alone.
     """
     look_revision: _builtins.int
-    """Output only. The revision of the entry that records this look."""
+    """Output only. The revision of the entry that records this look, in every message."""
     def __init__(
         self,
         *,

@@ -65,12 +65,12 @@ class AuditServiceStub(object):
                 request_serializer=optout_dot_v1_dot_audit__pb2.ListEntriesRequest.SerializeToString,
                 response_deserializer=optout_dot_v1_dot_audit__pb2.ListEntriesResponse.FromString,
                 _registered_method=True)
-        self.LookUpSubject = channel.unary_unary(
+        self.LookUpSubject = channel.unary_stream(
                 '/optout.v1.AuditService/LookUpSubject',
                 request_serializer=optout_dot_v1_dot_audit__pb2.LookUpSubjectRequest.SerializeToString,
                 response_deserializer=optout_dot_v1_dot_audit__pb2.LookUpSubjectResponse.FromString,
                 _registered_method=True)
-        self.ProveState = channel.unary_unary(
+        self.ProveState = channel.unary_stream(
                 '/optout.v1.AuditService/ProveState',
                 request_serializer=optout_dot_v1_dot_audit__pb2.ProveStateRequest.SerializeToString,
                 response_deserializer=optout_dot_v1_dot_audit__pb2.ProveStateResponse.FromString,
@@ -132,7 +132,8 @@ class AuditServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def LookUpSubject(self, request, context):
-        """All entries about one subscriber, oldest first, with their openings. Institute.
+        """All entries about one subscriber, oldest first, with their openings, in as many messages as it takes: years of a long
+        list are more than one message holds. Institute.
         Errors: INVALID_ARGUMENT (CASE_REQUIRED); NOT_FOUND for a number that the registry never heard of.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -140,7 +141,7 @@ class AuditServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ProveState(self, request, context):
-        """Proves what stood in the registry for a number at a time. Institute.
+        """Proves what stood in the registry for a number at a time; the proof comes in pieces. Institute.
         Errors: INVALID_ARGUMENT (CASE_REQUIRED); UNAVAILABLE (NOT_PUBLISHED) while the map is being built or no checkpoint
         holds the latest EPOCH yet.
         """
@@ -185,12 +186,12 @@ def add_AuditServiceServicer_to_server(servicer, server):
                     request_deserializer=optout_dot_v1_dot_audit__pb2.ListEntriesRequest.FromString,
                     response_serializer=optout_dot_v1_dot_audit__pb2.ListEntriesResponse.SerializeToString,
             ),
-            'LookUpSubject': grpc.unary_unary_rpc_method_handler(
+            'LookUpSubject': grpc.unary_stream_rpc_method_handler(
                     servicer.LookUpSubject,
                     request_deserializer=optout_dot_v1_dot_audit__pb2.LookUpSubjectRequest.FromString,
                     response_serializer=optout_dot_v1_dot_audit__pb2.LookUpSubjectResponse.SerializeToString,
             ),
-            'ProveState': grpc.unary_unary_rpc_method_handler(
+            'ProveState': grpc.unary_stream_rpc_method_handler(
                     servicer.ProveState,
                     request_deserializer=optout_dot_v1_dot_audit__pb2.ProveStateRequest.FromString,
                     response_serializer=optout_dot_v1_dot_audit__pb2.ProveStateResponse.SerializeToString,
@@ -363,7 +364,7 @@ class AuditService(object):
             wait_for_ready=None,
             timeout=None,
             metadata=None):
-        return grpc.experimental.unary_unary(
+        return grpc.experimental.unary_stream(
             request,
             target,
             '/optout.v1.AuditService/LookUpSubject',
@@ -390,7 +391,7 @@ class AuditService(object):
             wait_for_ready=None,
             timeout=None,
             metadata=None):
-        return grpc.experimental.unary_unary(
+        return grpc.experimental.unary_stream(
             request,
             target,
             '/optout.v1.AuditService/ProveState',

@@ -59,12 +59,13 @@ class AuditServiceStub:
     """Entries in order. Institute, operators, witnesses; openings for the institute alone.
     Errors: INVALID_ARGUMENT (CASE_REQUIRED) if openings are asked for without a case; PERMISSION_DENIED.
     """
-    LookUpSubject: _grpc.UnaryUnaryMultiCallable[_audit_pb2.LookUpSubjectRequest, _audit_pb2.LookUpSubjectResponse]
-    """All entries about one subscriber, oldest first, with their openings. Institute.
+    LookUpSubject: _grpc.UnaryStreamMultiCallable[_audit_pb2.LookUpSubjectRequest, _audit_pb2.LookUpSubjectResponse]
+    """All entries about one subscriber, oldest first, with their openings, in as many messages as it takes: years of a long
+    list are more than one message holds. Institute.
     Errors: INVALID_ARGUMENT (CASE_REQUIRED); NOT_FOUND for a number that the registry never heard of.
     """
-    ProveState: _grpc.UnaryUnaryMultiCallable[_audit_pb2.ProveStateRequest, _audit_pb2.ProveStateResponse]
-    """Proves what stood in the registry for a number at a time. Institute.
+    ProveState: _grpc.UnaryStreamMultiCallable[_audit_pb2.ProveStateRequest, _audit_pb2.ProveStateResponse]
+    """Proves what stood in the registry for a number at a time; the proof comes in pieces. Institute.
     Errors: INVALID_ARGUMENT (CASE_REQUIRED); UNAVAILABLE (NOT_PUBLISHED) while the map is being built or no checkpoint
     holds the latest EPOCH yet.
     """
@@ -105,12 +106,13 @@ class AuditServiceAsyncStub(AuditServiceStub):
     """Entries in order. Institute, operators, witnesses; openings for the institute alone.
     Errors: INVALID_ARGUMENT (CASE_REQUIRED) if openings are asked for without a case; PERMISSION_DENIED.
     """
-    LookUpSubject: _aio.UnaryUnaryMultiCallable[_audit_pb2.LookUpSubjectRequest, _audit_pb2.LookUpSubjectResponse]  # type: ignore[assignment]
-    """All entries about one subscriber, oldest first, with their openings. Institute.
+    LookUpSubject: _aio.UnaryStreamMultiCallable[_audit_pb2.LookUpSubjectRequest, _audit_pb2.LookUpSubjectResponse]  # type: ignore[assignment]
+    """All entries about one subscriber, oldest first, with their openings, in as many messages as it takes: years of a long
+    list are more than one message holds. Institute.
     Errors: INVALID_ARGUMENT (CASE_REQUIRED); NOT_FOUND for a number that the registry never heard of.
     """
-    ProveState: _aio.UnaryUnaryMultiCallable[_audit_pb2.ProveStateRequest, _audit_pb2.ProveStateResponse]  # type: ignore[assignment]
-    """Proves what stood in the registry for a number at a time. Institute.
+    ProveState: _aio.UnaryStreamMultiCallable[_audit_pb2.ProveStateRequest, _audit_pb2.ProveStateResponse]  # type: ignore[assignment]
+    """Proves what stood in the registry for a number at a time; the proof comes in pieces. Institute.
     Errors: INVALID_ARGUMENT (CASE_REQUIRED); UNAVAILABLE (NOT_PUBLISHED) while the map is being built or no checkpoint
     holds the latest EPOCH yet.
     """
@@ -184,8 +186,9 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
         self,
         request: _audit_pb2.LookUpSubjectRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_audit_pb2.LookUpSubjectResponse, _abc.Awaitable[_audit_pb2.LookUpSubjectResponse]]:
-        """All entries about one subscriber, oldest first, with their openings. Institute.
+    ) -> _typing.Union[_abc.Iterator[_audit_pb2.LookUpSubjectResponse], _abc.AsyncIterator[_audit_pb2.LookUpSubjectResponse]]:
+        """All entries about one subscriber, oldest first, with their openings, in as many messages as it takes: years of a long
+        list are more than one message holds. Institute.
         Errors: INVALID_ARGUMENT (CASE_REQUIRED); NOT_FOUND for a number that the registry never heard of.
         """
 
@@ -194,8 +197,8 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
         self,
         request: _audit_pb2.ProveStateRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_audit_pb2.ProveStateResponse, _abc.Awaitable[_audit_pb2.ProveStateResponse]]:
-        """Proves what stood in the registry for a number at a time. Institute.
+    ) -> _typing.Union[_abc.Iterator[_audit_pb2.ProveStateResponse], _abc.AsyncIterator[_audit_pb2.ProveStateResponse]]:
+        """Proves what stood in the registry for a number at a time; the proof comes in pieces. Institute.
         Errors: INVALID_ARGUMENT (CASE_REQUIRED); UNAVAILABLE (NOT_PUBLISHED) while the map is being built or no checkpoint
         holds the latest EPOCH yet.
         """

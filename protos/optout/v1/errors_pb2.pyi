@@ -61,7 +61,9 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_CONFIRMATION_EXPIRED: _ErrorReason.ValueType  # 22
     """The confirmation came too late. Example: "Y" two days after KTFSR. Outcome, refused."""
     ERROR_REASON_PROOF_REQUIRED: _ErrorReason.ValueType  # 23
-    """The proof does not suffice for the action. Example: closing on one-tap login alone. Outcome, refused."""
+    """The proof does not suffice for the action. Examples: closing on one-tap login alone; opening over the hotline without
+    the version of the notice that was read out, or without separate consent to it. Outcome, refused.
+    """
     ERROR_REASON_MANDATE_REQUIRED: _ErrorReason.ValueType  # 24
     """An agent's or clerk's order names nobody who booked it, or no mandate. Outcome, refused."""
     ERROR_REASON_RESTRICTED: _ErrorReason.ValueType  # 25
@@ -85,7 +87,9 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_ROLE_NOT_ALLOWED: _ErrorReason.ValueType  # 42
     """The caller's role may not call this method. Example: the institute calls Submit. PERMISSION_DENIED."""
     ERROR_REASON_UNKNOWN_PARTY: _ErrorReason.ValueType  # 43
-    """The certificate is valid but names no known party. Example: no spiffe URI in its SAN. UNAUTHENTICATED."""
+    """The certificate is valid but names no known party. Example: no spiffe URI in its SAN, or an operator that is not on
+    the gateway's roster. UNAUTHENTICATED.
+    """
     ERROR_REASON_CERTIFICATE_DENIED: _ErrorReason.ValueType  # 44
     """The certificate has been withdrawn. Example: its serial is on the deny list. UNAUTHENTICATED."""
     ERROR_REASON_NUMBER_FROZEN: _ErrorReason.ValueType  # 45
@@ -105,7 +109,9 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_LINE_CONFLICT: _ErrorReason.ValueType  # 65
     """Lines overlap with another holder's. Example: two platforms declare one prefix. FAILED_PRECONDITION."""
     ERROR_REASON_SECOND_SIGNER_REQUIRED: _ErrorReason.ValueType  # 66
-    """A second, different signer is needed. Example: one operator approves its own proposal. FAILED_PRECONDITION."""
+    """A second, different signer is needed. Example: one operator approves its own proposal, or that of one who is not on
+    the gateway's roster any more. FAILED_PRECONDITION.
+    """
     ERROR_REASON_INVALID_POLICY: _ErrorReason.ValueType  # 67
     """A policy is not consistent in itself. Example: a system list that would refuse a protected number. FAILED_PRECONDITION."""
     ERROR_REASON_OVERLOADED: _ErrorReason.ValueType  # 80
@@ -173,7 +179,9 @@ ERROR_REASON_NOTHING_PENDING: ErrorReason.ValueType  # 21
 ERROR_REASON_CONFIRMATION_EXPIRED: ErrorReason.ValueType  # 22
 """The confirmation came too late. Example: "Y" two days after KTFSR. Outcome, refused."""
 ERROR_REASON_PROOF_REQUIRED: ErrorReason.ValueType  # 23
-"""The proof does not suffice for the action. Example: closing on one-tap login alone. Outcome, refused."""
+"""The proof does not suffice for the action. Examples: closing on one-tap login alone; opening over the hotline without
+the version of the notice that was read out, or without separate consent to it. Outcome, refused.
+"""
 ERROR_REASON_MANDATE_REQUIRED: ErrorReason.ValueType  # 24
 """An agent's or clerk's order names nobody who booked it, or no mandate. Outcome, refused."""
 ERROR_REASON_RESTRICTED: ErrorReason.ValueType  # 25
@@ -197,7 +205,9 @@ ERROR_REASON_WRONG_CARRIER: ErrorReason.ValueType  # 41
 ERROR_REASON_ROLE_NOT_ALLOWED: ErrorReason.ValueType  # 42
 """The caller's role may not call this method. Example: the institute calls Submit. PERMISSION_DENIED."""
 ERROR_REASON_UNKNOWN_PARTY: ErrorReason.ValueType  # 43
-"""The certificate is valid but names no known party. Example: no spiffe URI in its SAN. UNAUTHENTICATED."""
+"""The certificate is valid but names no known party. Example: no spiffe URI in its SAN, or an operator that is not on
+the gateway's roster. UNAUTHENTICATED.
+"""
 ERROR_REASON_CERTIFICATE_DENIED: ErrorReason.ValueType  # 44
 """The certificate has been withdrawn. Example: its serial is on the deny list. UNAUTHENTICATED."""
 ERROR_REASON_NUMBER_FROZEN: ErrorReason.ValueType  # 45
@@ -217,7 +227,9 @@ ERROR_REASON_EVENT_CONFLICT: ErrorReason.ValueType  # 64
 ERROR_REASON_LINE_CONFLICT: ErrorReason.ValueType  # 65
 """Lines overlap with another holder's. Example: two platforms declare one prefix. FAILED_PRECONDITION."""
 ERROR_REASON_SECOND_SIGNER_REQUIRED: ErrorReason.ValueType  # 66
-"""A second, different signer is needed. Example: one operator approves its own proposal. FAILED_PRECONDITION."""
+"""A second, different signer is needed. Example: one operator approves its own proposal, or that of one who is not on
+the gateway's roster any more. FAILED_PRECONDITION.
+"""
 ERROR_REASON_INVALID_POLICY: ErrorReason.ValueType  # 67
 """A policy is not consistent in itself. Example: a system list that would refuse a protected number. FAILED_PRECONDITION."""
 ERROR_REASON_OVERLOADED: ErrorReason.ValueType  # 80

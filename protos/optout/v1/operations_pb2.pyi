@@ -182,7 +182,9 @@ class ReplayDeadLettersResponse(_message.Message):
     """Output only. The revision of the entry that records the replay; 0 if nothing was replayed."""
     @_builtins.property
     def replayed(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Output only. The orders that wait again; one that is no dead letter is missing."""
+        """Output only. The orders that wait again; missing is one that is no dead letter, or that nobody needs any more, such
+        as a question whose time to be answered is over.
+        """
 
     def __init__(
         self,

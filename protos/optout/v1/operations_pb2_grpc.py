@@ -59,7 +59,8 @@ class OperationsServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ReplayDeadLetters(self, request, context):
-        """Puts dead letters back into the outbox, with a fresh time to live. Operator only. Each replay is an entry of the log.
+        """Puts dead letters back into the outbox, with a fresh time to live, though never beyond a time that the letter itself
+        names. Operator only. Each replay is an entry of the log.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

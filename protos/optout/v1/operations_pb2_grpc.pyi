@@ -36,7 +36,9 @@ class OperationsServiceStub:
     ListDeadLetters: _grpc.UnaryUnaryMultiCallable[_operations_pb2.ListDeadLettersRequest, _operations_pb2.ListDeadLettersResponse]
     """Orders that were given up, oldest first. They hold no number."""
     ReplayDeadLetters: _grpc.UnaryUnaryMultiCallable[_operations_pb2.ReplayDeadLettersRequest, _operations_pb2.ReplayDeadLettersResponse]
-    """Puts dead letters back into the outbox, with a fresh time to live. Operator only. Each replay is an entry of the log."""
+    """Puts dead letters back into the outbox, with a fresh time to live, though never beyond a time that the letter itself
+    names. Operator only. Each replay is an entry of the log.
+    """
 
 @_typing.type_check_only
 class OperationsServiceAsyncStub(OperationsServiceStub):
@@ -46,7 +48,9 @@ class OperationsServiceAsyncStub(OperationsServiceStub):
     ListDeadLetters: _aio.UnaryUnaryMultiCallable[_operations_pb2.ListDeadLettersRequest, _operations_pb2.ListDeadLettersResponse]  # type: ignore[assignment]
     """Orders that were given up, oldest first. They hold no number."""
     ReplayDeadLetters: _aio.UnaryUnaryMultiCallable[_operations_pb2.ReplayDeadLettersRequest, _operations_pb2.ReplayDeadLettersResponse]  # type: ignore[assignment]
-    """Puts dead letters back into the outbox, with a fresh time to live. Operator only. Each replay is an entry of the log."""
+    """Puts dead letters back into the outbox, with a fresh time to live, though never beyond a time that the letter itself
+    names. Operator only. Each replay is an entry of the log.
+    """
 
 class OperationsServiceServicer(metaclass=_abc_1.ABCMeta):
     """Dead letters of the outbox: seen, and tried again by hand. Who may call: the operator; a carrier sees its own."""
@@ -65,6 +69,8 @@ class OperationsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _operations_pb2.ReplayDeadLettersRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_operations_pb2.ReplayDeadLettersResponse, _abc.Awaitable[_operations_pb2.ReplayDeadLettersResponse]]:
-        """Puts dead letters back into the outbox, with a fresh time to live. Operator only. Each replay is an entry of the log."""
+        """Puts dead letters back into the outbox, with a fresh time to live, though never beyond a time that the letter itself
+        names. Operator only. Each replay is an entry of the log.
+        """
 
 def add_OperationsServiceServicer_to_server(servicer: OperationsServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

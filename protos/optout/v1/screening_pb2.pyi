@@ -230,13 +230,15 @@ class ScreenRequest(_message.Message):
     """Required. The number called, mobile or landline."""
     ingress: Global___Ingress.ValueType
     """Optional. Where the call entered the network. Protected and allow rules hold for DOMESTIC only: a forged 110
-    from abroad is not 110.
+    from abroad is not 110. Of a call from INTERNATIONAL, a number that is absent or whose check FAILED, and a domestic
+    one that is not VERIFIED, does not tell where the call is from: a subscriber who refuses the segment OVERSEAS or
+    HK_MACAO_TAIWAN refuses it.
     """
     caller_trust: Global___CallerTrust.ValueType
     """Optional. How far the caller's number can be believed. Protected and allow rules need VERIFIED."""
     presentation_withheld: _builtins.bool
-    """Optional. True if the caller withheld its number from the called party. The network still knows it, and rules apply
-    to it as to any other; it must not be shown.
+    """Optional. True if the caller withheld its number from the called party. It decides nothing: the network still knows
+    the number, and rules apply to it as to any other. It must not be shown, so the answer says it again, for the report.
     """
     redirecting_number: _builtins.str
     """Optional. If the call was forwarded, the party originally called: its wishes count, not those of `called`."""
@@ -250,7 +252,9 @@ class ScreenRequest(_message.Message):
     """Optional. The medium; UNSPECIFIED means VOICE."""
     @_builtins.property
     def call_time(self) -> _timestamp_pb2.Timestamp:
-        """Optional. When the call arrives; absent means now. For quiet hours."""
+        """Optional. When the call arrives; absent means now. It serves quiet hours alone: whether an entry of the system's
+        list has expired, and whose a line is, goes by the gateway's own clock.
+        """
 
     def __init__(
         self,
@@ -291,6 +295,7 @@ class ScreenResponse(_message.Message):
     REDRESS_CONTACT_FIELD_NUMBER: _builtins.int
     CATEGORY_MISMATCH_FIELD_NUMBER: _builtins.int
     CALL_ID_FIELD_NUMBER: _builtins.int
+    PRESENTATION_WITHHELD_FIELD_NUMBER: _builtins.int
     verdict: Global___Verdict.ValueType
     """Output only. What to do."""
     rule: Global___DecidingRule.ValueType
@@ -315,6 +320,8 @@ class ScreenResponse(_message.Message):
     """Output only. True if the caller stated a category that contradicts the directory of lines."""
     call_id: _builtins.str
     """Output only. The call_id of the question."""
+    presentation_withheld: _builtins.bool
+    """Output only. The presentation_withheld of the question: report it with the call."""
     def __init__(
         self,
         *,
@@ -329,10 +336,11 @@ class ScreenResponse(_message.Message):
         redress_contact: _builtins.str = ...,
         category_mismatch: _builtins.bool = ...,
         call_id: _builtins.str = ...,
+        presentation_withheld: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["call_id", b"call_id", "category", b"category", "category_mismatch", b"category_mismatch", "policy_version", b"policy_version", "q850_cause", b"q850_cause", "reason", b"reason", "redress_contact", b"redress_contact", "revision", b"revision", "rule", b"rule", "sip_code", b"sip_code", "verdict", b"verdict"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["call_id", b"call_id", "category", b"category", "category_mismatch", b"category_mismatch", "policy_version", b"policy_version", "presentation_withheld", b"presentation_withheld", "q850_cause", b"q850_cause", "reason", b"reason", "redress_contact", b"redress_contact", "revision", b"revision", "rule", b"rule", "sip_code", b"sip_code", "verdict", b"verdict"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -352,6 +360,7 @@ class ReportInterceptionsRequest(_message.Message):
     RULE_FIELD_NUMBER: _builtins.int
     CATEGORY_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
+    PRESENTATION_WITHHELD_FIELD_NUMBER: _builtins.int
     report_id: _builtins.str
     """Required. Idempotency key within the reporting party, 1 to 128 printable ASCII characters."""
     action: Global___InterceptionAction.ValueType
@@ -366,6 +375,10 @@ class ReportInterceptionsRequest(_message.Message):
     """Optional. The category, as answered."""
     revision: _builtins.int
     """Optional. The revision, as answered."""
+    presentation_withheld: _builtins.bool
+    """Optional. True if the caller withheld its number from the called party, as in the question. Then the number is not
+    recorded, and the notice says that it was withheld.
+    """
     @_builtins.property
     def call_time(self) -> _timestamp_pb2.Timestamp:
         """Required. When the call arrived."""
@@ -381,10 +394,11 @@ class ReportInterceptionsRequest(_message.Message):
         rule: Global___DecidingRule.ValueType = ...,
         category: _builtins.str = ...,
         revision: _builtins.int = ...,
+        presentation_withheld: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["call_time", b"call_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "call_time", b"call_time", "called", b"called", "caller", b"caller", "category", b"category", "report_id", b"report_id", "revision", b"revision", "rule", b"rule"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "call_time", b"call_time", "called", b"called", "caller", b"caller", "category", b"category", "presentation_withheld", b"presentation_withheld", "report_id", b"report_id", "revision", b"revision", "rule", b"rule"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -475,7 +475,7 @@ class _ExpectedEffectEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Expect
     EXPECTED_EFFECT_FULL: _ExpectedEffect.ValueType  # 1
     """Will be carried out as asked."""
     EXPECTED_EFFECT_DEGRADED: _ExpectedEffect.ValueType  # 2
-    """Will be carried out in part; Item texts say how."""
+    """Will be carried out in part; ItemOutcome.limitation says how."""
     EXPECTED_EFFECT_UNSUPPORTED: _ExpectedEffect.ValueType  # 3
     """The carrier cannot carry it out."""
 
@@ -487,7 +487,7 @@ EXPECTED_EFFECT_UNSPECIFIED: ExpectedEffect.ValueType  # 0
 EXPECTED_EFFECT_FULL: ExpectedEffect.ValueType  # 1
 """Will be carried out as asked."""
 EXPECTED_EFFECT_DEGRADED: ExpectedEffect.ValueType  # 2
-"""Will be carried out in part; Item texts say how."""
+"""Will be carried out in part; ItemOutcome.limitation says how."""
 EXPECTED_EFFECT_UNSUPPORTED: ExpectedEffect.ValueType  # 3
 """The carrier cannot carry it out."""
 Global___ExpectedEffect: _TypeAlias = ExpectedEffect  # noqa: Y015
@@ -610,11 +610,15 @@ class Evidence(_message.Message):
     original_digest: _builtins.bytes
     """Optional. SHA-256 of the raw original (PDU, envelope, callback) as the carrier received it; 32 bytes or empty."""
     notice_version: _builtins.str
-    """Optional. Version of the notice shown to the subscriber, at most 64 characters; example "2026-05"."""
+    """Optional. Version of the notice shown to the subscriber, at most 64 characters; example "2026-05". Required to open
+    where no second word will be asked, else PROOF_REQUIRED; of a text that opens, that of the terms published with it.
+    """
     notice_digest: _builtins.bytes
     """Optional. SHA-256 of that notice's exact text; 32 bytes or empty."""
     separate_consent: Global___Consent.ValueType
-    """Optional. Whether separate consent was asked for and given."""
+    """Optional. Whether separate consent was asked for and given. To open where no second word will be asked it must be
+    GIVEN over HOTLINE, HALL and APP, and WITHHELD opens nothing on any channel, else PROOF_REQUIRED.
+    """
     @_builtins.property
     def recipients(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Optional. Recipients of data named in the notice, at most 32 of 128 characters; example "China Telecom"."""
@@ -1756,19 +1760,22 @@ class ItemOutcome(_message.Message):
     EXPECTED_FIELD_NUMBER: _builtins.int
     EFFECTIVE_BY_FIELD_NUMBER: _builtins.int
     PRECONDITION_FIELD_NUMBER: _builtins.int
+    LIMITATION_FIELD_NUMBER: _builtins.int
     disposition: Global___Disposition.ValueType
     """Output only. What became of it."""
     reason: _errors_pb2.ErrorReason.ValueType
     """Output only. Why it was refused."""
     expected: Global___ExpectedEffect.ValueType
-    """Output only. What may be expected of it in the carrier's network."""
+    """Output only. What may be expected of it in the carrier's network, if it is done or will be once it is confirmed."""
+    limitation: _builtins.str
+    """Output only. How the carrier's network falls short of it, in the carrier's words; example "与保险合并拦截"."""
     @_builtins.property
     def item(self) -> Global___Item:
         """Output only. The item."""
 
     @_builtins.property
     def effective_by(self) -> _timestamp_pb2.Timestamp:
-        """Output only. When it should be in effect."""
+        """Output only. When it should be in effect; of what waits for a confirmation, if that comes at the last moment."""
 
     @_builtins.property
     def precondition(self) -> Global___Precondition:
@@ -1783,10 +1790,11 @@ class ItemOutcome(_message.Message):
         expected: Global___ExpectedEffect.ValueType = ...,
         effective_by: _timestamp_pb2.Timestamp | None = ...,
         precondition: Global___Precondition | None = ...,
+        limitation: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["effective_by", b"effective_by", "item", b"item", "precondition", b"precondition"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["disposition", b"disposition", "effective_by", b"effective_by", "expected", b"expected", "item", b"item", "precondition", b"precondition", "reason", b"reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["disposition", b"disposition", "effective_by", b"effective_by", "expected", b"expected", "item", b"item", "limitation", b"limitation", "precondition", b"precondition", "reason", b"reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1820,7 +1828,7 @@ class Outcome(_message.Message):
     """Output only. True if this is the first answer given again to a repeated instruction."""
     @_builtins.property
     def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___ItemOutcome]:
-        """Output only. Item by item."""
+        """Output only. Item by item: the service and what is on with it of an opening, the wishes of a setting."""
 
     @_builtins.property
     def confirm_by(self) -> _timestamp_pb2.Timestamp:

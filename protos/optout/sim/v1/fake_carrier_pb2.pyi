@@ -650,7 +650,7 @@ class FakeCarrierServiceWaitForRequest(_message.Message):
 
     @_builtins.property
     def timeout(self) -> _duration_pb2.Duration:
-        """Optional. How long at most; absent leaves it to the call's deadline, or 10 s if that has none."""
+        """Optional. How long at most; absent leaves it to the call's deadline, or 30 s if that has none."""
 
     def __init__(
         self,

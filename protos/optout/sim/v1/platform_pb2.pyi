@@ -66,19 +66,23 @@ class PlatformServiceCallRequest(_message.Message):
 
     CALLED_FIELD_NUMBER: _builtins.int
     CALLER_FIELD_NUMBER: _builtins.int
+    WITHHELD_FIELD_NUMBER: _builtins.int
     called: _builtins.str
     """Required. The number called; any spelling."""
     caller: _builtins.str
     """Required. The caller's number; any spelling."""
+    withheld: _builtins.bool
+    """Optional. True if the caller withholds its number from the called party."""
     def __init__(
         self,
         *,
         called: _builtins.str = ...,
         caller: _builtins.str = ...,
+        withheld: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["called", b"called", "caller", b"caller"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["called", b"called", "caller", b"caller", "withheld", b"withheld"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -513,7 +517,7 @@ class PlatformServiceWaitForRequest(_message.Message):
 
     @_builtins.property
     def timeout(self) -> _duration_pb2.Duration:
-        """Optional. How long at most; absent leaves it to the call's deadline, or 10 s if that has none."""
+        """Optional. How long at most; absent leaves it to the call's deadline, or 30 s if that has none."""
 
     def __init__(
         self,

@@ -672,7 +672,7 @@ class SmscServiceWaitForRequest(_message.Message):
 
     @_builtins.property
     def timeout(self) -> _duration_pb2.Duration:
-        """Optional. How long at most; absent leaves it to the call's deadline, or 10 s if that has none."""
+        """Optional. How long at most; absent leaves it to the call's deadline, or 30 s if that has none."""
 
     def __init__(
         self,
@@ -793,7 +793,7 @@ class SmscFault(_message.Message):
     garbage: _builtins.bytes
     """Optional. Sends these bytes first; at most 4096."""
     dribble_bytes: _builtins.int
-    """Optional. What leaves next on this connection does so in pieces of so many, until nothing waits; 0 leaves it whole."""
+    """Optional. The message struck, or else what leaves next after it, does so in pieces of so many; 0 leaves it whole."""
     answered_command: _builtins.int
     """Optional. CONNECT, SUBMIT, ACTIVE_TEST and TERMINATE: answer with this command, under the request's number and
     without a body; example 8, an active test answered with an active test, as seen in real networks. 0 does not.
