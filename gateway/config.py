@@ -78,10 +78,10 @@ class TlogConfig:
     ``sm2_key``, a key of the same name, checkpoints are signed with SM2 as well (it needs the extra ``sm``). ``fence``
     must never be restored from a backup, so it is best kept apart; None puts it beside the registry, like
     ``publication``. ``witnesses`` is a policy file (C2SP tlog-policy) whose witnesses have URLs; without it none are
-    asked. Let three of four suffice: that bears one liar and one outage, while under two of three one liar and one
-    honest witness can certify a second history. A checkpoint comes ``checkpoint_s`` after the last if the log grew,
-    else after ``idle_s``; an EPOCH after ``epoch_s`` or ``epoch_entries``. ``map_bits`` is the logarithm of the state
-    map's buckets.
+    asked. A file without groups and quorum means three of four, five of seven: that bears one liar and one outage,
+    while under two of three one liar and one honest witness can certify a second history. A checkpoint comes
+    ``checkpoint_s`` after the last if the log grew, else after ``idle_s``; an EPOCH after ``epoch_s`` or
+    ``epoch_entries``. ``map_bits`` is the logarithm of the state map's buckets.
     """
 
     key: Path | None = None

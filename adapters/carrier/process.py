@@ -170,7 +170,8 @@ def _make_platform(
         return None
     secret = read_secret(config.platform.secret)
     client = PlatformClient(config.platform.url, secret, timeout_s=config.platform.timeout_s)
-    return PlatformChannel(client, journal, gateway, metrics, clock, config.platform, carrier.data.platform)
+    delay_s = carrier.data.capabilities.effect_delay_s
+    return PlatformChannel(client, journal, gateway, metrics, clock, config.platform, carrier.data.platform, delay_s)
 
 
 def _open_journal(config: AdapterConfig, clock: Clock) -> Journal:

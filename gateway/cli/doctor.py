@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 from cryptography import x509
 
+from gateway.cli.log_process import read_witnesses
 from gateway.cli.policy_source import read_policy_of
 from gateway.cli.serve import CANNOT_START, read_config
 from gateway.config import GatewayConfig
@@ -46,6 +47,7 @@ def _checks(config: GatewayConfig) -> Iterator[tuple[str, Callable[[], str]]]:
     yield "sqlite", _check_sqlite
     yield "policy", lambda: read_policy_of(config)[0].version
     yield "secrets", lambda: f"read from {config.store.secrets}" if read_secrets(config.store.secrets) else ""
+    yield "witnesses", lambda: _check_witnesses(config)
     yield "key copies", lambda: _check_backups(config.store.key_backups)
     yield "certificate", lambda: _check_certificate(config)
 
@@ -53,6 +55,14 @@ def _checks(config: GatewayConfig) -> Iterator[tuple[str, Callable[[], str]]]:
 def _check_sqlite() -> str:
     note = "" if sqlite3.sqlite_version_info >= WAL_RESET_FIXED else " (one writer alone checkpoints; keep it so)"
     return f"{sqlite3.sqlite_version}{note}"
+
+
+def _check_witnesses(config: GatewayConfig) -> str:
+    policy = read_witnesses(config)
+    if policy is None:
+        return "none: tlog.witnesses is not set"
+    advice = " (one that lies could have two histories certified; 3 of 4 rule that out)" if policy.is_weak else ""
+    return f"{len(policy.witnesses)} in {config.tlog.witnesses}{advice}"
 
 
 def _check_backups(folder: Path | None) -> str:

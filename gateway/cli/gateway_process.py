@@ -77,7 +77,8 @@ async def run_gateway(
 ) -> None:
     """Run until ``stop`` is set, then drain.
 
-    Raises what keeps it from starting: ConfigError, StoreError, RefusedError (INVALID_POLICY), TlsError, ListenError.
+    Raises what keeps it from starting: ConfigError, StoreError, RefusedError (INVALID_POLICY, or
+    LOG_READ_ONLY of an empty registry whose log is known elsewhere), TlsError, ListenError.
     A background task that fails ends the process with its error: nothing goes on half alive.
     """
     clock = clock or SystemClock()
@@ -221,6 +222,9 @@ def _open_store(config: GatewayConfig, keys: KeyStore, clock: Clock) -> Store:
 async def _open_rules(config: GatewayConfig, house: LogHouse, recorder: Recorder, clock: Clock) -> PolicyBook:
     policy, lines = read_policy_of(config)
     if not house.gate.is_open:
+        if not (await house.store.head()).size:
+            # There is nothing to read, and no rules to read it by.
+            house.gate.check()
         return await read_book(house.store, recorder, clock)
     book = await open_rules(house.store, recorder, policy, lines, clock)
     if book.current.digest != policy.digest:

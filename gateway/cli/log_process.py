@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import cast
@@ -21,12 +22,14 @@ from gateway.store.secret_files import LOG_KEY_FILE, read_signer
 from gateway.store.sqlite_fence import SqliteFence
 from gateway.store.sqlite_publication import SqlitePublication
 from gateway.tlog.note import Signer
-from gateway.tlog.policy import PolicyError, decode_policy
+from gateway.tlog.policy import Policy, PolicyError, decode_own_policy
 from gateway.tlog.sm2 import SM2_SECRET_READERS
 from gateway.web.tiles import LogFace
 from gateway.web.witness_client import HttpWitness
 from optout.kit.clock import Clock
 from optout.kit.config import ConfigError, ConfigReason
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,16 +90,24 @@ def _open_publication(config: GatewayConfig) -> Publication:
     return SqlitePublication(config.tlog.publication or config.store.path.with_suffix(".log"))
 
 
+def read_witnesses(config: GatewayConfig) -> Policy | None:
+    """The policy file of a gateway's witnesses, if it has one. Raises ConfigError and OSError."""
+    if config.tlog.witnesses is None:
+        return None
+    try:
+        return decode_own_policy(config.tlog.witnesses.read_bytes())
+    except PolicyError as error:
+        raise ConfigError(ConfigReason.BAD_VALUE, "tlog.witnesses", str(error)) from None
+
+
 def _open_witnesses(
     config: GatewayConfig, tree: LogTree, publication: Publication, clock: Clock, stack: AsyncExitStack
 ) -> Cosigning | None:
-    path = config.tlog.witnesses
-    if path is None:
+    policy = read_witnesses(config)
+    if policy is None:
         return None
-    try:
-        policy = decode_policy(path.read_bytes())
-    except PolicyError as error:
-        raise ConfigError(ConfigReason.BAD_VALUE, "tlog.witnesses", str(error)) from None
+    if policy.is_weak:
+        log.warning("one lying witness could have two histories certified", extra={"witnesses": len(policy.witnesses)})
     ports: dict[str, WitnessPort] = {}
     for name, peer in policy.witnesses.items():
         if not peer.url:

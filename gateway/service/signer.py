@@ -113,6 +113,9 @@ class LogSigner:
             if not self._post.size:
                 await self._move_fence(FencePost(self._tree.size, self._tree.root))
             await self._sign(self._post, all_within_s=self._cadence.boot_s)
+        elif self._cosigning is not None:
+            # If all that was ours is lost, witnesses alone know that there was a log.
+            await self._gather(self._cosigning, *self._make_note(self._post), all_within_s=self._cadence.boot_s)
 
     async def run(self) -> None:
         """Sign in cadence until cancelled. Raises SignerFatalError, and StoreError if the store is out of reach."""
@@ -168,25 +171,31 @@ class LogSigner:
         self._post = post
 
     async def _sign(self, post: FencePost, *, all_within_s: float | None = None) -> None:
-        checkpoint = Checkpoint(self.origin, post.size, post.root)
-        text = checkpoint.text()
-        note = Note(text).add(*(signer.sign(text) for signer in self._signers))
+        note, checkpoint = self._make_note(post)
         time_ms = self._clock.now_ms()
-        await self._keep(NoteRow(post.size, text, note.encode(), time_ms))
+        await self._keep(NoteRow(post.size, note.text, note.encode(), time_ms))
         if self._cosigning is not None:
-            note = await self._cosigning.gather(note, checkpoint, all_within_s=all_within_s)
-            self._hear_conflicts(self._cosigning)
+            note = await self._gather(self._cosigning, note, checkpoint, all_within_s=all_within_s)
             if not self._cosigning.policy.has_quorum(self._cosigning.policy.cosignatures(note)):
                 log.warning("checkpoint without a quorum", extra={"size": post.size})
                 return
-            await self._keep(NoteRow(post.size, text, note.encode(), time_ms))
+            await self._keep(NoteRow(post.size, note.text, note.encode(), time_ms))
         await self._publish(Published(checkpoint, note, time_ms))
 
-    def _hear_conflicts(self, cosigning: Cosigning) -> None:
+    def _make_note(self, post: FencePost) -> tuple[Note, Checkpoint]:
+        checkpoint = Checkpoint(self.origin, post.size, post.root)
+        text = checkpoint.text()
+        return Note(text).add(*(signer.sign(text) for signer in self._signers)), checkpoint
+
+    async def _gather(
+        self, cosigning: Cosigning, note: Note, checkpoint: Checkpoint, *, all_within_s: float | None
+    ) -> Note:
+        note = await cosigning.gather(note, checkpoint, all_within_s=all_within_s)
         # Later conflicts are evidence and an alarm; only what a witness says first may mean that we are the old copy.
         for conflict in cosigning.conflicts:
             if conflict.is_first:
                 self._gate.shut(conflict.alarm)
+        return note
 
     async def _keep(self, row: NoteRow) -> None:
         try:

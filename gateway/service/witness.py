@@ -67,8 +67,10 @@ class Witness:
         if judgement.checkpoint is not None and judgement.status is Status.OK:
             await self._keep(last, Cosigned(judgement.checkpoint, time_s))
             return WitnessAnswer(Status.OK, self._cosigner.cosign(request.note.text, time_s).encode())
-        if _contradicts(request, judgement, known):
-            log.error("a log contradicts itself", extra={"origin": origin, "status": int(judgement.status)})
+        contradicts = _contradicts(request, judgement, known)
+        if contradicts:
+            log.error("a log contradicts itself", extra={"origin": origin})
+        if contradicts or judgement.status is Status.UNPROCESSABLE:
             row = Contradiction(origin, judgement.status, body, time_s)
             await asyncio.to_thread(self._book.add_evidence, row)
         return WitnessAnswer(judgement.status, f"{judgement.size}\n" if judgement.status is Status.CONFLICT else "")
@@ -84,9 +86,10 @@ class Witness:
 
 
 def _contradicts(request: AddCheckpoint, judgement: Judgement, known: Checkpoint | None) -> bool:
-    """Whether a log's own signature may stand under two histories: a proof that fails, or another root of one size."""
-    if judgement.status is Status.UNPROCESSABLE:
-        return True
+    """Whether the log's signature stands under two trees of one size.
+
+    A proof that fails shows nothing: anybody who holds a signed checkpoint can send it with a false one.
+    """
     if judgement.status is not Status.CONFLICT or known is None:
         return False
     shown = request.checkpoint()

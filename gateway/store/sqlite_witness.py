@@ -26,7 +26,7 @@ _KEEP = (
 )
 _ADD_EVIDENCE = (
     "INSERT INTO evidence (origin, status, request, time_s) SELECT ?, ?, ?, ? "
-    "WHERE (SELECT count(*) FROM evidence WHERE origin = ?) < ?"
+    "WHERE (SELECT count(*) FROM evidence WHERE origin = ? AND status = ?) < ?"
 )
 
 
@@ -64,9 +64,9 @@ class SqliteWitnessBook:
             run.execute(_KEEP, (checkpoint.origin, checkpoint.size, checkpoint.root, new.time_s))
 
     def add_evidence(self, row: Contradiction) -> None:
-        """Keep a contradiction."""
+        """Keep a refusal."""
         with self._transaction() as run:
-            values = (row.origin, row.status, row.request, row.time_s, row.origin, MAX_EVIDENCE)
+            values = (row.origin, row.status, row.request, row.time_s, row.origin, row.status, MAX_EVIDENCE)
             run.execute(_ADD_EVIDENCE, values)
 
     def evidence(self, origin: str) -> Sequence[Contradiction]:

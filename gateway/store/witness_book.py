@@ -5,7 +5,8 @@ W2  ``keep`` replaces ``old`` by ``new`` if ``old`` is what stands there, else i
 changes. It returns only after the change is durable, and no cosignature may be shown before.
 W3  Any other failure means that nobody knows whether it was kept: ``BookError``. Nothing was cosigned, so asking again
 is safe.
-W4  ``add_evidence`` keeps a log's contradictions, at most ``MAX_EVIDENCE`` for each log: the first are the proof.
+W4  ``add_evidence`` keeps what a log showed and was refused for, at most ``MAX_EVIDENCE`` for each log and status: the
+first are the proof, and a status that anybody can bring about leaves the others their room.
 """
 
 from __future__ import annotations
@@ -30,7 +31,11 @@ class Cosigned:
 
 @dataclass(frozen=True, slots=True)
 class Contradiction:
-    """A request that a log signed and that does not continue its history, how it was answered, and when."""
+    """A request that a log signed and that does not continue its history, how it was answered, and when.
+
+    Answered 409, its signature stands under two trees of one size. Answered 422, the proof was false, which may be the
+    doing of whoever sent it: no more than a reason to ask the log for a true one.
+    """
 
     origin: str
     status: int
@@ -66,7 +71,7 @@ class WitnessBook(Protocol):
         """Keep what will be cosigned now (W2, W3)."""
 
     def add_evidence(self, row: Contradiction) -> None:
-        """Keep a contradiction (W4)."""
+        """Keep a refusal (W4)."""
 
     def evidence(self, origin: str) -> Sequence[Contradiction]:
         """All of a log's, oldest first."""

@@ -19,6 +19,9 @@ from gateway.tlog.cosignature import COSIGNER_READERS, find_cosignature
 from gateway.tlog.note import KEY_READERS, KeyReader, Note, NoteError, Verifier, open_note, parse_vkey
 
 NONE = "none"
+_DEFAULT = "the default quorum"
+"""The name of the group that a file without a quorum means: no name in a file has a space."""
+
 MAX_LINES = 4096
 
 _NOT_UTF8 = re.compile(r"[\ud800-\udfff]")
@@ -75,6 +78,15 @@ class Policy:
         names = frozenset(cosigned)
         return self.quorum == NONE or self._witnessed(self.quorum, names)
 
+    @property
+    def is_weak(self) -> bool:
+        """Whether one liar, or fewer than a third of the witnesses, could have two histories certified.
+
+        They can if some two sets of witnesses that suffice have nobody else in common.
+        """
+        shared = 0 if self.quorum == NONE else self._shared(self.quorum)
+        return shared <= max(1, _liars(len(self.witnesses)))
+
     def cosignatures(self, note: Note) -> dict[str, int]:
         """Find the witnesses whose cosignatures on a note hold, and their times."""
         found = {name: find_cosignature(note, peer.verifier) for name, peer in self.witnesses.items()}
@@ -100,13 +112,42 @@ class Policy:
             return name in cosigned
         return sum(self._witnessed(member, cosigned) for member in group.members) >= group.threshold
 
+    def _shared(self, name: str) -> int:
+        """The fewest witnesses that two sets have in common, each of which has this witnessed."""
+        group = self.groups.get(name)
+        if group is None:
+            return 1
+        overlap = max(2 * group.threshold - len(group.members), 0)
+        return sum(sorted(map(self._shared, group.members))[:overlap])
+
+
+def safe_threshold(witnesses: int) -> int:
+    """How many of so many witnesses, at least one, must agree: 3 of 4, 5 of 7.
+
+    It bears a liar and an outage for each three beyond the first: any two such sets share more than may lie.
+    """
+    return witnesses - _liars(witnesses)
+
+
+def _liars(witnesses: int) -> int:
+    """Fewer than a third."""
+    return max(witnesses - 1, 0) // 3
+
 
 def decode_policy(data: bytes) -> Policy:
     """Read a policy file, whose comments may be in any encoding, all else in UTF-8. Raises `PolicyError`."""
     return parse_policy(data.decode("utf-8", "surrogateescape"))
 
 
-def parse_policy(text: str) -> Policy:
+def decode_own_policy(data: bytes) -> Policy:
+    """Read a policy file as this program takes it: without groups and quorum, `safe_threshold` of the witnesses count.
+
+    Raises `PolicyError`.
+    """
+    return parse_policy(data.decode("utf-8", "surrogateescape"), has_default=True)
+
+
+def parse_policy(text: str, *, has_default: bool = False) -> Policy:
     """Read the text of a policy file. Raises `PolicyError`."""
     reading = _Reading()
     lines = text.split("\n")
@@ -123,6 +164,9 @@ def parse_policy(text: str) -> Policy:
                 reading.take(words)
             except PolicyError as error:
                 raise PolicyError(error.reason, number) from None
+    if reading.quorum is None and has_default and reading.witnesses and not reading.groups:
+        reading.quorum = _DEFAULT
+        reading.groups[_DEFAULT] = Group(safe_threshold(len(reading.witnesses)), tuple(reading.witnesses))
     if reading.quorum is None:
         raise PolicyError("QUORUM")
     return Policy(tuple(reading.logs), reading.witnesses, reading.groups, reading.quorum)

@@ -9,7 +9,8 @@ from click.testing import CliRunner
 from adapters.wire.cmpp import Deliver, Version, encode
 from gateway.cli.main import _COMMANDS, main
 from gateway.store.secret_files import make_secrets
-from gateway.tlog.note import parse_vkey
+from gateway.tlog.cosignature import Cosigner
+from gateway.tlog.note import Ed25519Secret, parse_vkey
 from gateway.tlog.sm2 import SM2_KEY_READERS
 
 MO_KTFSR = encode(
@@ -92,6 +93,20 @@ def test_doctor_when_all_is_well_then_it_says_what_it_found(configured):
     assert result.exit_code == 0, result.output
     for name in ("python", "sqlite", "policy", "secrets", "certificate"):
         assert name in result.output
+
+
+@pytest.mark.parametrize(("quorum", "is_weak"), [("", False), ("quorum none\n", True)])
+def test_doctor_when_witnesses_are_configured_then_a_weak_quorum_is_told(configured, quorum, is_weak):
+    path = configured.parent / "policy"
+    witnesses = [Cosigner(f"w{n}", Ed25519Secret(bytes(31) + bytes([n]))).verifier().encode() for n in range(1, 5)]
+    lines = [f"witness w{n} {vkey} http://127.0.0.1:9\n" for n, vkey in enumerate(witnesses)]
+    path.write_text("".join(lines) + quorum)
+    with configured.open("a") as file:
+        file.write(f'[tlog]\nwitnesses = "{path}"\n')
+    result = run("doctor", "--config", str(configured))
+    assert result.exit_code == 0, result.output
+    assert f"4 in {path}" in result.output
+    assert ("two histories" in result.output) is is_weak
 
 
 def test_doctor_when_the_secrets_are_exposed_then_it_fails_and_names_the_file(configured):

@@ -16,6 +16,7 @@ from gateway.cli.gateway_process import run_gateway
 from gateway.cli.main import main
 from gateway.cli.witness import WitnessConfig, read_cosigner, run_witness
 from gateway.config import Engine, GatewayConfig, GrpcConfig, HttpConfig, StoreConfig, TlogConfig
+from gateway.domain.errors import RefusedError
 from gateway.store.secret_files import LOG_KEY_FILE, make_secrets, read_signer
 from gateway.store.sqlite_publication import SqlitePublication
 from gateway.store.sqlite_witness import SqliteWitnessBook
@@ -99,14 +100,14 @@ class World:
         return parse_policy(self.policy_file.read_text())
 
     @asynccontextmanager
-    async def gateway(self, name: str) -> AsyncIterator[str]:
-        """A gateway with a registry of its own; gives its address."""
+    async def gateway(self, name: str, *, asks: bool = True) -> AsyncIterator[str]:
+        """A gateway with a registry of its own, which asks the witnesses or none; gives its address."""
         path = self.folder / f"{name}.sqlite"
         config = GatewayConfig(
             grpc=GrpcConfig("127.0.0.1:0", insecure_dev=True, drain_s=0.1),
             http=HttpConfig("127.0.0.1:0"),
             store=StoreConfig(Engine.SQLITE, path, path.with_suffix(".keys"), self.folder / "secrets"),
-            tlog=TlogConfig(witnesses=self.policy_file, checkpoint_s=0.05, witness_timeout_s=2.0),
+            tlog=TlogConfig(witnesses=self.policy_file if asks else None, checkpoint_s=0.05, witness_timeout_s=2.0),
         )
 
         def run(stop: asyncio.Event, ready):
@@ -131,6 +132,13 @@ class World:
 async def ask(url: str) -> tuple[int, str]:
     async with aiohttp.ClientSession() as session, session.get(url) as answer:
         return answer.status, await answer.text()
+
+
+async def begin_fork(world: World) -> None:
+    """A second history under the log's key, begun where no witness could object."""
+    async with world.gateway("fork", asks=False) as url, asyncio.timeout(30):
+        while int((await ask(f"{url}/checkpoint"))[1].partition("\n")[2].partition("\n")[0] or 0) == 0:
+            await asyncio.sleep(0.02)
 
 
 async def certified(world: World, url: str) -> Certified:
@@ -173,6 +181,7 @@ async def test_quorum_when_one_of_four_lies_and_one_is_out_then_checkpoints_are_
         true = await certified(four, url)
         assert set(true.times_s) == {"w1", "w3", "w4"}
     await four.start("w2")
+    await begin_fork(four)
     async with four.gateway("fork") as url:
         # The liar and the one that was out cosign another history; the other two do not, and say so.
         await refused(url, "w3", "w4")
@@ -210,6 +219,7 @@ async def test_witness_when_it_refused_a_fork_then_it_holds_what_the_log_signed(
     async with four.gateway("true") as url:
         await certified(four, url)
         await witnessed(four, "w2", "w3", "w4")
+    await begin_fork(four)
     async with four.gateway("fork") as url:
         await refused(url, "w2", "w3", "w4")
     await four.stack.aclose()
@@ -223,3 +233,13 @@ async def test_witness_when_it_refused_a_fork_then_it_holds_what_the_log_signed(
         for row in rows:
             note = decode_request(row.request).note
             assert open_note(note, [four.log]) == (four.log,)
+
+
+async def test_gateway_when_all_it_had_is_lost_then_witnesses_keep_it_from_beginning_anew(four: World) -> None:
+    await four.start("w1", "w2", "w3", "w4")
+    async with four.gateway("true") as url:
+        await certified(four, url)
+        await witnessed(four, "w2", "w3", "w4")
+    with pytest.raises(RefusedError, match="LOG_READ_ONLY: the registry is read-only: WITNESS_AHEAD"):
+        async with four.gateway("lost"):
+            pass

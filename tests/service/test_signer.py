@@ -233,6 +233,27 @@ async def test_split_view_when_three_of_four_must_agree_and_one_lies_then_the_fo
     assert {(row.witness, row.status) for row in evidence} == {("w2", 409), ("w3", 409)}
 
 
+async def test_start_when_store_fence_and_publications_are_lost_then_witnesses_keep_it_from_beginning_anew() -> None:
+    room = LogRoom()
+    room.witnesses = [SmallWitness(f"w{n}", n, room.clock) for n in range(1, 5)]
+    signer = await room.start()
+    await room.store.commit(Some(5))
+    await signer.step()
+    empty = LogRoom(witnesses=room.witnesses)
+    await empty.start()
+    assert empty.gate.alarms == ["WITNESS_AHEAD"]
+    assert not empty.gate.is_open
+
+
+async def test_start_when_registry_and_witnesses_are_new_then_nothing_is_objected() -> None:
+    room = LogRoom()
+    room.witnesses = [SmallWitness(f"w{n}", n, room.clock) for n in range(1, 5)]
+    signer = await room.start()
+    assert [witness.asked for witness in room.witnesses] == [1, 1, 1, 1]
+    assert signer.published is None
+    assert room.gate.is_open
+
+
 async def test_conflict_when_it_lasts_then_what_is_kept_of_it_does_not_grow() -> None:
     _, other, forked = await fork(3, 4)
     began = len(other.publication.evidence())

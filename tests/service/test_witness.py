@@ -133,6 +133,20 @@ async def test_witness_when_a_log_contradicts_itself_then_its_signed_request_is_
     assert kept == ([(status, body)] if is_contradiction else [])
 
 
+async def test_witness_when_anybody_sends_false_proofs_then_the_log_is_not_accused_and_its_own_lie_has_room(
+    house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("gateway.store.sqlite_witness.MAX_EVIDENCE", 3)
+    await house.add(TRUE.ask(0, 20))
+    for size in range(21, 30):
+        assert (await house.add(TRUE.ask(20, size, proof_of=OTHER)))[0] == 422
+    assert not caplog.records
+    assert [row.status for row in house.book.evidence(LOG.name)] == [422] * 3
+    await house.add(OTHER.ask(20, 20))
+    assert [row.status for row in house.book.evidence(LOG.name)] == [422, 422, 422, 409]
+    assert [record.getMessage() for record in caplog.records] == ["a log contradicts itself"]
+
+
 async def test_witness_when_it_never_saw_the_log_then_no_proof_may_come_and_nothing_has_the_root_of_nothing(
     house: House,
 ) -> None:

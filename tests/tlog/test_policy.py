@@ -1,3 +1,4 @@
+import itertools
 from collections.abc import Iterable
 
 import pytest
@@ -7,7 +8,15 @@ from hypothesis import strategies as st
 from gateway.tlog.checkpoint import Checkpoint
 from gateway.tlog.cosignature import Cosigner
 from gateway.tlog.note import Ed25519Secret, Note, NoteError, SignatureLine, Signer
-from gateway.tlog.policy import Policy, PolicyError, bound_times, decode_policy, parse_policy
+from gateway.tlog.policy import (
+    Policy,
+    PolicyError,
+    bound_times,
+    decode_own_policy,
+    decode_policy,
+    parse_policy,
+    safe_threshold,
+)
 
 LOG = Signer("log.example", Ed25519Secret(bytes(31) + b"L"))
 WITNESSES = [Cosigner(f"w{n}.example", Ed25519Secret(bytes(31) + bytes([n]))) for n in range(1, 7)]
@@ -129,3 +138,51 @@ def test_times_when_too_few_witnesses_cosigned_then_nothing_is_bound() -> None:
     bounds = bound_times([1_000], [1_010])
     assert bounds.allow(0)
     assert bounds.allow(2**63)
+
+
+@pytest.mark.parametrize(("count", "least", "is_weak"), [(1, 1, True), (2, 2, False), (3, 3, False), (4, 3, False)])
+def test_quorum_when_a_file_of_ours_names_none_then_so_many_count_that_a_liar_certifies_nothing(
+    count: int, least: int, is_weak: bool
+) -> None:
+    policy = decode_own_policy("\n".join(LINES[: count + 1]).encode())
+    names = list(policy.witnesses)
+    assert policy.has_quorum(names[:least])
+    assert not policy.has_quorum(names[: least - 1])
+    assert policy.is_weak is is_weak
+
+
+def test_quorum_when_a_file_names_groups_alone_or_no_witness_then_none_is_made_up() -> None:
+    for text in (f"{BASE}group g 1 X1\n", LINES[0]):
+        with pytest.raises(PolicyError, match="QUORUM"):
+            decode_own_policy(text.encode())
+
+
+SIX = ("X1", "X2", "X3", "Y1", "Y2", "Y3")
+
+
+@pytest.mark.parametrize(
+    ("quorum", "is_weak"),
+    [
+        ("quorum none\n", True),
+        ("quorum X1\n", True),
+        ("group g 2 X1 X2 X3\nquorum g\n", True),
+        ("group g 3 X1 X2 X3 Y1\nquorum g\n", False),
+        ("group g 3 X1 X2 X3 Y1 Y2 Y3\nquorum g\n", True),
+        ("group g 4 X1 X2 X3 Y1 Y2 Y3\nquorum g\n", False),
+        ("group X 2 X1 X2 X3\ngroup Y any Y1 Y2 Y3\ngroup g all X Y\nquorum g\n", True),
+        ("group X all X1 X2\ngroup Y any X3 Y1 Y2\ngroup g all X Y\nquorum g\n", False),
+        ("group X 2 X1 X2 X3\ngroup Y all Y1 Y2 Y3\ngroup g any X Y\nquorum g\n", True),
+    ],
+)
+def test_quorum_when_a_liar_could_certify_two_histories_then_it_is_weak(quorum: str, is_weak: bool) -> None:
+    policy = parse_policy(BASE + quorum)
+    assert policy.is_weak is is_weak
+    enough = [set(some) for n in range(7) for some in itertools.combinations(SIX, n) if policy.has_quorum(some)]
+    assert (min(len(one & other) for one in enough for other in enough) <= 1) is is_weak
+
+
+@given(st.integers(1, 40))
+def test_threshold_when_safe_then_two_quorums_share_more_than_lie_and_as_many_may_be_out(count: int) -> None:
+    least, liars = safe_threshold(count), (count - 1) // 3
+    assert 2 * least - count > liars
+    assert count - least == liars

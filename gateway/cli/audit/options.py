@@ -20,7 +20,7 @@ from gateway.service.replay_session import ShownLog, Vouching
 from gateway.service.verify import TileSource
 from gateway.store.secret_files import SecretKeyError, read_signer
 from gateway.tlog.note import NoteError, Verifier, parse_vkey
-from gateway.tlog.policy import Policy, PolicyError, decode_policy
+from gateway.tlog.policy import Policy, PolicyError, decode_own_policy
 from gateway.web.tile_source import FolderTiles, HttpTiles
 from optout.kit.config import ConfigError
 
@@ -168,6 +168,6 @@ def _read_policy(path: Path | None) -> Policy | None:
     if path is None:
         return None
     try:
-        return decode_policy(path.read_bytes())
+        return decode_own_policy(path.read_bytes())
     except PolicyError as error:
         raise click.BadParameter(f"{path}: {error}", param_hint="--policy") from None
