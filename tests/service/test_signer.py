@@ -207,6 +207,53 @@ async def test_quorum_when_one_witness_is_down_then_three_of_four_still_certify(
     assert (await signer.wait_published(index, 0.01))[0].checkpoint.size == 10
 
 
+async def test_checkpoint_when_a_witness_is_slow_then_it_comes_out_without_it_and_the_slow_one_is_asked_once() -> None:
+    """The clock stands still until the checkpoint is out: nobody can have waited for the slow one."""
+    room = LogRoom()
+    room.witnesses = [SmallWitness(f"w{n}", n, room.clock) for n in range(1, 5)]
+    slow = room.witnesses[1]
+    signer = await room.start(timeout_s=600)
+    slow.asked, slow.delay_s = 0, 8.0
+    for size in (3, 6):
+        await room.store.commit(Some(3))
+        async with asyncio.timeout(30):
+            await signer.step()
+        published = room.check_published(signer.published)
+        assert published.checkpoint.size == size
+        assert set(witness_policy(room.witnesses, 3).certify(published.note).times_s) == {"w1", "w3", "w4"}
+        assert (slow.asked, signer.cosigned["w2"].size) == (1, 0)
+    await room.clock.elapse(8)
+    async with asyncio.timeout(30):
+        while signer.cosigned["w2"].size != 3:
+            await asyncio.sleep(0.001)
+    slow.delay_s = 0.0
+    await room.store.commit(Some(3))
+    await signer.step()
+    async with asyncio.timeout(30):
+        while signer.cosigned["w2"].size != 9:
+            await asyncio.sleep(0.001)
+    assert not signer.conflicts
+
+
+async def test_checkpoint_when_too_many_witnesses_are_slow_then_the_round_ends_and_a_later_one_brings_it_out() -> None:
+    room = LogRoom()
+    room.witnesses = [SmallWitness(f"w{n}", n, room.clock) for n in range(1, 5)]
+    signer = await room.start()
+    for witness in room.witnesses[:2]:
+        witness.delay_s = 8.0
+    await room.store.commit(Some(3))
+    await signer.step()
+    assert signer.published is None
+    await room.clock.elapse(8)
+    async with asyncio.timeout(30):
+        while [signer.cosigned[name].size for name in ("w1", "w2")] != [3, 3]:
+            await asyncio.sleep(0.001)
+    for witness in room.witnesses:
+        witness.delay_s = 0.0
+    await signer.step()
+    assert room.check_published(signer.published).checkpoint.size == 3
+
+
 async def fork(threshold: int, count: int) -> tuple[LogSigner, LogRoom, LogSigner]:
     """One history for a liar and some honest witnesses, another for the liar and the others."""
     room = LogRoom(threshold=threshold)
