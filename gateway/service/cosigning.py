@@ -148,7 +148,8 @@ class Cosigning:
             await self._keep(name, request, reply)
             if reply.status == Status.CONFLICT:
                 raise _ConflictError("WITNESS_AHEAD" if size > checkpoint.size else "WITNESS_DIFFERENT")
-            if reply.status == Status.UNPROCESSABLE:
+            # Nothing has one root: a witness that takes no empty checkpoint disagrees about none.
+            if reply.status == Status.UNPROCESSABLE and checkpoint.size:
                 raise _ConflictError("WITNESS_DIFFERENT")
             log.warning("witness refused", extra={"witness": name, "status": int(reply.status)})
             return []

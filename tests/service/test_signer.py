@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from gateway.domain.errors import Reason, RefusedError
+from gateway.service.cosigning import WitnessReply
 from gateway.service.gate import GatedStore
 from gateway.service.signer import LogSigner, SignerFatalError
 from gateway.store.fence import MemoryFence
@@ -299,6 +300,23 @@ async def test_start_when_registry_and_witnesses_are_new_then_nothing_is_objecte
     assert [witness.asked for witness in room.witnesses] == [1, 1, 1, 1]
     assert signer.published is None
     assert room.gate.is_open
+
+
+async def test_start_when_a_witness_takes_no_empty_checkpoint_then_that_is_no_conflict(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    room = LogRoom()
+    room.witnesses = [SmallWitness(f"w{n}", n, room.clock) for n in range(1, 5)]
+
+    async def refuse(body: bytes) -> WitnessReply:
+        return WitnessReply(422, b"")
+
+    monkeypatch.setattr(room.witnesses[0], "add_checkpoint", refuse)
+    await room.start()
+    assert room.gate.is_open
+    await room.store.commit(Some(3))
+    await room.start()
+    assert room.gate.alarms == ["WITNESS_DIFFERENT"]
 
 
 async def test_conflict_when_it_lasts_then_what_is_kept_of_it_does_not_grow() -> None:
