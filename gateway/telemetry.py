@@ -29,6 +29,8 @@ optout_outbox_oldest_seconds      carrier, state                      how long t
 optout_log_published_size                                             entries under the published checkpoint
 optout_log_checkpoint_age_seconds                                     how long ago that was signed
 optout_log_alarms                 alarm                               1 for each reason why nothing may be written
+optout_log_witness_size           witness                             entries under what it cosigned last
+optout_log_witness_age_seconds    witness                             how long ago it did, or since the start
 optout_log_witness_conflicts      witness, alarm                      times that a witness disagreed since the start
 optout_housekeeping_failures                                          rounds in a row in which retention was not
                                                                       enforced or keys not copied: an alarm above 0
@@ -109,6 +111,12 @@ class Telemetry:
             "optout_log_checkpoint_age_seconds", "Age of the published checkpoint", registry=self.registry
         )
         self.log_alarms = Gauge("optout_log_alarms", "Why nothing may be written", ["alarm"], registry=self.registry)
+        self.witness_size = Gauge(
+            "optout_log_witness_size", "Entries a witness cosigned", ["witness"], registry=self.registry
+        )
+        self.witness_age = Gauge(
+            "optout_log_witness_age_seconds", "Age of a witness's last word", ["witness"], registry=self.registry
+        )
         self.witness_conflicts = Gauge(
             "optout_log_witness_conflicts", "Witnesses' disagreements", ["witness", "alarm"], registry=self.registry
         )

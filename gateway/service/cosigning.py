@@ -54,6 +54,14 @@ class Conflict:
     is_first: bool
 
 
+@dataclass(frozen=True, slots=True)
+class LastCosigned:
+    """The size that a witness cosigned last and when (Unix ms); 0 and the start if it did not since."""
+
+    size: int
+    time_ms: int
+
+
 class _ConflictError(Exception):
     def __init__(self, alarm: str) -> None:
         super().__init__(alarm)
@@ -80,6 +88,7 @@ class Cosigning:
         self._publication = publication
         self._clock = clock
         self._timeout_s = timeout_s
+        self.last = dict.fromkeys(ports, LastCosigned(0, clock.now_ms()))
         self._sizes: dict[str, int] = {}
         self._busy: set[str] = set()
 
@@ -127,7 +136,10 @@ class Cosigning:
             reply = await self._ports[name].add_checkpoint(request)
             if reply.status == Status.OK:
                 self._sizes[name] = checkpoint.size
-                return self._check_lines(name, note, reply.body)
+                lines = self._check_lines(name, note, reply.body)
+                if lines:
+                    self.last[name] = LastCosigned(checkpoint.size, self._clock.now_ms())
+                return lines
             if reply.status == Status.CONFLICT:
                 size = read_size(reply.body.decode("ascii", "replace").removesuffix("\n"))
                 if old < size <= checkpoint.size or size < old:
@@ -136,7 +148,8 @@ class Cosigning:
             await self._keep(name, request, reply)
             if reply.status == Status.CONFLICT:
                 raise _ConflictError("WITNESS_AHEAD" if size > checkpoint.size else "WITNESS_DIFFERENT")
-            if reply.status == Status.UNPROCESSABLE:
+            # Nothing has one root: a witness that takes no empty checkpoint disagrees about none.
+            if reply.status == Status.UNPROCESSABLE and checkpoint.size:
                 raise _ConflictError("WITNESS_DIFFERENT")
             log.warning("witness refused", extra={"witness": name, "status": int(reply.status)})
             return []

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.domain.errors import Reason, RefusedError
-from gateway.service.cosigning import Conflict, Cosigning
+from gateway.service.cosigning import Conflict, Cosigning, LastCosigned
 from gateway.service.gate import Gate
 from gateway.service.tree import LogDamagedError, LogTree
 from gateway.store.base import Store, StoreError
@@ -93,6 +93,11 @@ class LogSigner:
     def conflicts(self) -> Mapping[Conflict, int]:
         """What witnesses objected since the start, and how often."""
         return self._cosigning.conflicts if self._cosigning is not None else {}
+
+    @property
+    def cosigned(self) -> Mapping[str, LastCosigned]:
+        """What each witness cosigned last."""
+        return self._cosigning.last if self._cosigning is not None else {}
 
     async def start(self) -> None:
         """Compare store, fence, note and witnesses; shuts the gate, with an alarm, if any is ahead or different."""

@@ -35,6 +35,9 @@ class LogFace:
             telemetry.checkpoint_age.set(max(self.clock.now_ms() - published.time_ms, 0) / 1000)
         for alarm in self.gate.alarms:
             telemetry.log_alarms.labels(alarm).set(1)
+        for witness, last in self.signer.cosigned.items():
+            telemetry.witness_size.labels(witness).set(last.size)
+            telemetry.witness_age.labels(witness).set(max(self.clock.now_ms() - last.time_ms, 0) / 1000)
         counts: Counter[tuple[str, str]] = Counter()
         for conflict, count in self.signer.conflicts.items():
             counts[conflict.witness, conflict.alarm] += count

@@ -74,12 +74,13 @@ class Faulty:
 
 
 class SmallWitness:
-    """A witness in memory. A liar keeps no books and cosigns whatever the log signed."""
+    """A witness in memory, which answers after `delay_s`. A liar keeps no books and cosigns whatever the log signed."""
 
     def __init__(self, name: str, number: int, clock: FakeClock, *, is_liar: bool = False) -> None:
         self.cosigner = Cosigner(name, Ed25519Secret(bytes(31) + bytes([number])))
         self.known: Checkpoint | None = None
         self.is_down = False
+        self.delay_s = 0.0
         self.asked = 0
         self._clock = clock
         self._is_liar = is_liar
@@ -89,6 +90,8 @@ class SmallWitness:
         self.asked += 1
         if self.is_down:
             raise WitnessUnreachableError
+        if self.delay_s:
+            await self._clock.sleep(self.delay_s)
         request = decode_request(body)
         if not self._is_liar:
             judgement = judge(request, LOGS, self.known)
