@@ -17,7 +17,8 @@ adapter declares the same to the gateway, which forecasts by it what becomes of 
 """
 CHANNELS = {"sms": "SMS", "hotline": "hotline agent", "app": "official account or app", "hall": "business hall"}
 FACTS: dict[str, Callable[[CarrierData], str]] = {
-    "served at": lambda data: data.service_code,
+    "texts go to": lambda data: data.service_code,
+    "agents answer at": lambda data: data.agents,
     "enforced by": lambda data: data.capabilities.enforcement,
     "in effect": lambda data: _write_delay(data.capabilities.effect_delay_s),
     "media": lambda data: ", ".join(data.capabilities.media),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from adapters.carrier.base import CapabilityData, ItemCapability
+from adapters.carrier.base import CapabilityData
 from adapters.carrier.contract import write_time
 from optout.v1 import carrier_pb2, types_pb2
 
@@ -30,16 +30,19 @@ def list_effects(
 
 
 def _tell(item: types_pb2.Item, declared: CapabilityData, now_ms: int, *, by_platform: bool) -> types_pb2.Effect:
-    effect = next((known.effect for known in declared.items if _covers(known, item)), "unsupported")
+    effect = _find_effect(declared, item)
     expected = types_pb2.ExpectedEffect.Value(f"EXPECTED_EFFECT_{effect.upper()}")
     if by_platform and effect != "unsupported":
         return types_pb2.Effect(item=item, state=types_pb2.EFFECT_STATE_ACCEPTED, expected=expected)
     return types_pb2.Effect(item=item, state=_STATES[effect], expected=expected, report_time=write_time(now_ms))
 
 
-def _covers(known: ItemCapability, item: types_pb2.Item) -> bool:
+def _find_effect(declared: CapabilityData, item: types_pb2.Item) -> str:
+    """What is declared of an item: by what names its value, else by what holds for all. The gateway forecasts alike."""
     kind = types_pb2.ItemKind.Name(item.kind).removeprefix("ITEM_KIND_").lower()
-    return known.kind == kind and (not known.values or item.value in known.values)
+    of_kind = [known for known in declared.items if known.kind == kind]
+    named = [known.effect for known in of_kind if item.value in known.values]
+    return next(iter([*named, *(known.effect for known in of_kind if not known.values)]), "unsupported")
 
 
 def _list_items(preferences: types_pb2.Preferences) -> Iterator[types_pb2.Item]:

@@ -222,7 +222,7 @@ class ListStyle:
 
 @dataclass(frozen=True, slots=True)
 class NoticeData:
-    """Everything a carrier says. `version` names the wording as a whole, for evidence; `signature` begins a notice.
+    """Everything a carrier says. `version` names the wording as a whole, for evidence; `signature` begins a message.
 
     `ascii_bytes` is how much plain ASCII one message takes on the carrier's links; with `gb` Chinese goes out as GBK
     (format 15) rather than UCS-2 (format 8).
@@ -258,7 +258,7 @@ class AccountData:
     are the texts said at once: welcome, received, bind_first, consent, help, and what `explained` names: a text of it
     does nothing but bring its reply, the first of two steps to what cannot be taken back. `templates` are those of
     outcomes, written with the words of the notices; `how_to_open` is what somebody is told who sets something before
-    opening.
+    opening. `former_consents` are notices that copies of the app still show which are not up to date.
     """
 
     name: str
@@ -272,9 +272,9 @@ class AccountData:
     templates: Mapping[str, TemplateData]
     parameters: Mapping[str, ParameterData]
     consent: ConsentData
+    former_consents: tuple[ConsentData, ...] = ()
     protection: tuple[str, ...] = ()
     explained: Mapping[str, str] = field(default_factory=dict)
-    terms: ConsentData | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -378,7 +378,7 @@ class PlatformData:
 
 @dataclass(frozen=True, slots=True)
 class CarrierData:
-    """A carrier's `data.toml`."""
+    """A carrier's `data.toml`. Texts go to `service_code`; agents answer there, too, unless `hotline` is another."""
 
     id: str
     name: str
@@ -394,6 +394,12 @@ class CarrierData:
     smgp: SmgpData | None = None
     sgip: SgipData | None = None
     platform: PlatformData = field(default_factory=PlatformData)
+    hotline: str = ""
+
+    @property
+    def agents(self) -> str:
+        """The number at which the carrier's agents answer."""
+        return self.hotline or self.service_code
 
 
 @dataclass(frozen=True, slots=True)

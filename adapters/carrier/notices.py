@@ -36,15 +36,19 @@ class NoticeRequest:
 
 
 class NoticeWriter:
-    """Renders, splits, and finds the question in it. Pure."""
+    """Renders, signs, splits, and finds the question in it. Pure."""
 
     def __init__(self, data: NoticeData) -> None:
         self._data = data
         self._renderer = Renderer(data)
 
+    def say(self, template: str, parameters: Mapping[str, str]) -> str:
+        """Write a message, which alone is signed: no agent's screen, page or chat is. Raises `TemplateError`."""
+        return self._data.signature + self._renderer.render(template, parameters)
+
     def write(self, request: NoticeRequest, now_ms: int) -> tuple[Notice, Prompt | None]:
         """Make the rows of a notice. Raises `TemplateError`, and `WireError` for a text that no message can carry."""
-        text = self._renderer.render(request.template, request.parameters)
+        text = self.say(request.template, request.parameters)
         reference = crc32(request.notice_id.encode()) % 256
         segments = split_message(text, reference, gb=self._data.gb, ascii_bytes=self._data.ascii_bytes)
         bodies = tuple(SmsBody(int(segment.msg_fmt), segment.tp_udhi, segment.content) for segment in segments)

@@ -43,7 +43,8 @@ def write_answer(outcome: types_pb2.Outcome, verb: Verb, renderer: Renderer) -> 
     if not outcome.HasField("subscription"):
         return Answer(result=result, items=_write_items(outcome))
     subscription = outcome.subscription
-    text = renderer.render(STATUS_TEMPLATE, describe_state(subscription))
+    limitations = "；".join(dict.fromkeys(found.limitation for found in outcome.items if found.limitation))
+    text = renderer.render(STATUS_TEMPLATE, {**describe_state(subscription), "limitations": limitations})
     return Answer(
         result=result,
         state=name_value(types_pb2.EnrolmentState, subscription.state),
@@ -73,6 +74,7 @@ def describe_state(subscription: types_pb2.Subscription) -> Mapping[str, str]:
         "quiet_hours": ",".join(map(_name_window, preferences.quiet_hours)),
         "confirm_by": "" if expire_time is None else _minute(read_time(expire_time)),
         "guardian": "" if question is None else question.number,
+        "limitations": "",
     }
 
 

@@ -2,7 +2,7 @@
 
 Each order waits in the journal until the platform has taken it; the same order again is known there, so an answer that
 was lost costs nothing. Facts and stopped calls are read from the platform's own log, by place; the place moves on only
-once the gateway holds what stood before it.
+once the gateway holds what stood before it. An order of which no fact comes in time is read back (`read_back`).
 """
 
 from __future__ import annotations
@@ -18,13 +18,14 @@ from adapters.carrier.base import PlatformData
 from adapters.carrier.gateway_client import Gateway
 from adapters.carrier.metrics import Metrics
 from adapters.carrier.platform_orders import read_applied, read_stopped
+from adapters.carrier.read_back import ReadBack
 from adapters.carrier.rpc import Advice, GatewayError
 from adapters.carrier.settings import PlatformConfig
 from adapters.journal.base import Journal
 from adapters.journal.errors import JournalError
 from adapters.journal.rows import Place, Provision
 from adapters.transport.platform import PlatformClient, PlatformRefusedError, PlatformUnreachableError
-from adapters.wire.platform import AppliedEvent, EventPage, StoppedEvent
+from adapters.wire.platform import AppliedEvent, EventPage, PlatformError, StoppedEvent
 from optout.kit.clock import Clock
 
 log = logging.getLogger(__name__)
@@ -46,6 +47,7 @@ class PlatformChannel:
         clock: Clock,
         config: PlatformConfig,
         data: PlatformData,
+        effect_delay_s: float = 0.0,
     ) -> None:
         self._client = client
         self._journal = journal
@@ -54,6 +56,7 @@ class PlatformChannel:
         self._clock = clock
         self._config = config
         self._data = data
+        self._read_back = ReadBack(client, metrics, clock, effect_delay_s + config.report_grace_s)
         self._news = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self.is_up = False
@@ -68,7 +71,8 @@ class PlatformChannel:
 
     async def start(self) -> None:
         """Take up what an earlier process left, then begin."""
-        self._tasks = [asyncio.create_task(self._run(step)) for step in (self._tell_orders, self._hear_events)]
+        steps = (self._tell_orders, self._hear_events, self._look_back)
+        self._tasks = [asyncio.create_task(self._run(step)) for step in steps]
 
     async def stop(self, drain_s: float) -> None:
         """Stop; what waits in the journal is taken up by the next process."""
@@ -101,8 +105,8 @@ class PlatformChannel:
 
     async def _tell(self, provision: Provision) -> None:
         try:
-            taken = await self._client.provision(provision.body)
-        except PlatformRefusedError as error:
+            taken = await self._read_back.tell(provision.body)
+        except (PlatformError, PlatformRefusedError) as error:
             # It will never be taken. The state stays accepted and becomes overdue, which is an alarm, not a silence.
             log.error("the platform refuses an order", extra={"order": provision.order_id, "reason": error.reason})
             self._metrics.platform("refused")
@@ -110,6 +114,11 @@ class PlatformChannel:
             self.is_up = True
             self._metrics.platform(taken.value)
         await self._journal.drop_provision(provision.order_id)
+
+    async def _look_back(self) -> None:
+        """Ask for what the platform took and did not report in time."""
+        await self._read_back.look()
+        await self._clock.sleep(self._config.poll_s)
 
     async def _hear_events(self) -> None:
         """Read the platform's log on from the place that is done with, and tell the gateway."""
@@ -129,6 +138,8 @@ class PlatformChannel:
     async def _report(self, page: EventPage) -> int:
         """Tell the gateway; return the last place before which everything is done with."""
         applied = [event for event in page.events if isinstance(event, AppliedEvent)]
+        for event in applied:
+            self._read_back.hear(event)
         stopped = [event for event in page.events if isinstance(event, StoppedEvent)]
         done: set[str] = set()
         if applied:

@@ -159,12 +159,19 @@ def _check(channels: Iterable[Channel]) -> Mapping[str, bool]:
 def _make_platform(
     carrier: Carrier, config: AdapterConfig, journal: Journal, gateway: GatewayClient, metrics: Metrics, clock: Clock
 ) -> PlatformChannel | None:
-    """A carrier with an interception platform of its own carries orders out by it; others leave them to the gateway."""
+    """A carrier with an interception platform of its own carries orders out by it; others leave them to the gateway.
+
+    Raises `ConfigError` for one that declares its platform and does not say where it is: its orders would be answered
+    as if they were carried out.
+    """
     if not config.platform.url:
+        if carrier.data.capabilities.enforcement == "platform":
+            raise ConfigError(ConfigReason.MISSING, "platform.url", f"{carrier.id} enforces by its own platform")
         return None
     secret = read_secret(config.platform.secret)
     client = PlatformClient(config.platform.url, secret, timeout_s=config.platform.timeout_s)
-    return PlatformChannel(client, journal, gateway, metrics, clock, config.platform, carrier.data.platform)
+    delay_s = carrier.data.capabilities.effect_delay_s
+    return PlatformChannel(client, journal, gateway, metrics, clock, config.platform, carrier.data.platform, delay_s)
 
 
 def _open_journal(config: AdapterConfig, clock: Clock) -> Journal:

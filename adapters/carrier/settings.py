@@ -236,18 +236,20 @@ class PlatformConfig:
     """The carrier's own interception platform; `url` empty means that it has none. `secret` is a file.
 
     One that is configured enforces, and the adapter declares so, whatever the carrier's data say of its other networks.
-    `poll_s` is how often its log is looked into.
+    `poll_s` is how often its log is looked into. An order that it has not reported `report_grace_s` after the delay
+    that the carrier declares is read back.
     """
 
     url: str = ""
     secret: Path = Path("platform.secret")
     timeout_s: float = 10.0
     poll_s: float = 1.0
+    report_grace_s: float = 300.0
     retry_first_s: float = 0.2
     retry_most_s: float = 30.0
 
     def __post_init__(self) -> None:
-        require_positive(self, "timeout_s", "poll_s")
+        require_positive(self, "timeout_s", "poll_s", "report_grace_s")
 
 
 @dataclass(frozen=True, slots=True)

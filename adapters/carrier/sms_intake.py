@@ -142,8 +142,21 @@ class Intake:
                 self._parts.metrics.text("help")
                 await self._answer(text, template)
             case _:
-                self._parts.metrics.text("not_ours")
+                await self._put_aside(text)
         return True
+
+    async def _put_aside(self, text: Text) -> None:
+        """A text that is not ours, or an answer to a question of ours that comes too late: that is told, once."""
+        late = None
+        if self._table.is_shared(text.text):
+            late = await self._parts.journal.find_late_prompt(text.number, text.received_ms)
+        if late is None:
+            self._parts.metrics.text("not_ours")
+            return
+        self._parts.metrics.text("too_late")
+        parameters = {"action": Verb.CONFIRM.value, "reason": "CONFIRMATION_EXPIRED"}
+        await self._answer(text, self._parts.sms.refusal_template, parameters)
+        await self._parts.journal.close_prompt(late)
 
     async def _read(self, text: Text) -> tuple[Reading, Prompt | None]:
         reading = parse_command(self._table, text.text, CommandContext())

@@ -98,7 +98,7 @@ class Renderer:
         given = {**self._absent, **parameters}
         written = {name: self._write(template, name, given[name]) for name in self._names[template]}
         clauses = self._data.templates[template].clauses
-        return self._data.signature + "".join(
+        return "".join(
             _PLACEHOLDER.sub(lambda match: written[match[1]], clause.text)
             for clause in clauses
             if _holds(clause, given)

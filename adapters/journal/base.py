@@ -42,6 +42,7 @@ What the gateway is owed
 Prompts, segments, replies, orders
     P1  ``find_prompt`` returns the number's newest prompt until it expires or is closed; ``close_prompt`` closes that
         prompt and no newer one.
+    P2  ``find_late_prompt`` returns it once it has expired, for ``LATE_PROMPT_MS``, unless it was closed.
     G1  A segment added twice is stored once. ``segments`` returns all, oldest first; ``drop_segments`` forgets a group.
     F1  ``keep_reply`` stores the first reply under a key and returns the first one ever after; ``first_reply`` finds
         it.
@@ -144,6 +145,10 @@ class Journal(Protocol):
 
     async def find_prompt(self, number: str, now_ms: int) -> Prompt | None:
         """Return the prompt that is open for a number (P1)."""
+        ...
+
+    async def find_late_prompt(self, number: str, now_ms: int) -> Prompt | None:
+        """Return the prompt that ran out not long ago without an answer (P2)."""
         ...
 
     async def close_prompt(self, prompt: Prompt) -> None:

@@ -103,6 +103,10 @@ class LogicJournal(ABC):
         """P1."""
         return await self.run(self._logic.find_prompt, number, now_ms)
 
+    async def find_late_prompt(self, number: str, now_ms: int) -> Prompt | None:
+        """P2."""
+        return await self.run(self._logic.find_late_prompt, number, now_ms)
+
     async def close_prompt(self, prompt: Prompt) -> None:
         """P1."""
         await self.run(self._logic.close_prompt, prompt)

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from adapters.journal import rules
 from adapters.journal.rows import (
+    LATE_PROMPT_MS,
     Backlog,
     Delivery,
     Notice,
@@ -160,8 +161,17 @@ class JournalLogic:
 
     def find_prompt(self, number: str, now_ms: int) -> Prompt | None:
         """P1."""
+        prompt = self._prompt(number)
+        return prompt if prompt is not None and now_ms < prompt.expire_ms else None
+
+    def find_late_prompt(self, number: str, now_ms: int) -> Prompt | None:
+        """P2."""
+        prompt = self._prompt(number)
+        return prompt if prompt is not None and 0 <= now_ms - prompt.expire_ms < LATE_PROMPT_MS else None
+
+    def _prompt(self, number: str) -> Prompt | None:
         row = self._tables.prompt(self._seal.lookup(_NUMBER, number))
-        if row is None or row.expire_ms <= now_ms:
+        if row is None:
             return None
         return Prompt(number, row.expire_ms, row.notice_version, row.notice_digest, row.notice_id, row.target)
 

@@ -10,7 +10,17 @@ from typing import ParamSpec, TypeVar
 from adapters.journal.engine import LogicJournal
 from adapters.journal.errors import JournalClosedError
 from adapters.journal.records import MemoryRecords
-from adapters.journal.rows import Backlog, Delivery, PartKey, Place, Retention, Segment, SendState, Waits
+from adapters.journal.rows import (
+    LATE_PROMPT_MS,
+    Backlog,
+    Delivery,
+    PartKey,
+    Place,
+    Retention,
+    Segment,
+    SendState,
+    Waits,
+)
 from adapters.journal.seal import Seal
 from adapters.journal.tables import ErasureRow, NoticeRow, OrderRow, ParkedRow, PartRow, PromptRow, ProvisionRow, Tables
 
@@ -215,7 +225,7 @@ class MemoryTables(Tables):
             and row.notice_id not in owed
         ]
         parts = [key for key in self._parts if key.notice_id in done]
-        prompts = [key for key, row in self._prompts.items() if row.expire_ms <= now_ms]
+        prompts = [key for key, row in self._prompts.items() if row.expire_ms <= now_ms - LATE_PROMPT_MS]
         segments = [k for k, row in self._segments.items() if row.arrived_ms <= now_ms - retention.segment_ms]
         replies = [k for k, (_, kept_ms) in self._replies.items() if kept_ms <= now_ms - retention.reply_ms]
         orders = [

@@ -76,6 +76,10 @@ class Notice:
     link_tag: bytes = b""
 
 
+LATE_PROMPT_MS = 7 * 24 * 3600 * 1000
+"""How long a question that nobody answered in time is remembered, so that a late answer is told why it is one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Prompt:
     """A question put to a subscriber, open until `expire_ms`, and the notice that was shown with it.

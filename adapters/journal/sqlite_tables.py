@@ -8,7 +8,18 @@ from collections.abc import Sequence
 from dataclasses import astuple, fields
 from typing import Any, Final
 
-from adapters.journal.rows import Backlog, Delivery, Origin, PartKey, Place, Progress, Retention, Segment, SendState
+from adapters.journal.rows import (
+    LATE_PROMPT_MS,
+    Backlog,
+    Delivery,
+    Origin,
+    PartKey,
+    Place,
+    Progress,
+    Retention,
+    Segment,
+    SendState,
+)
 from adapters.journal.tables import ErasureRow, NoticeRow, OrderRow, ParkedRow, PartRow, PromptRow, ProvisionRow, Tables
 
 
@@ -246,7 +257,7 @@ class SqliteTables(Tables):
                 "DELETE FROM notices WHERE finished_ms <= ? AND notice_id NOT IN (SELECT notice_id FROM deliveries)",
                 now_ms - retention.notice_ms,
             )
-            + self._delete("DELETE FROM prompts WHERE expire_ms <= ?", now_ms)
+            + self._delete("DELETE FROM prompts WHERE expire_ms <= ?", now_ms - LATE_PROMPT_MS)
             + self._delete("DELETE FROM segments WHERE arrived_ms <= ?", now_ms - retention.segment_ms)
             + self._delete("DELETE FROM replies WHERE kept_ms <= ?", now_ms - retention.reply_ms)
             + self._delete(

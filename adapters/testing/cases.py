@@ -9,17 +9,18 @@ channel        `back`
 sms            ``taken`` (acknowledged, and nothing else), or words of which each is in the text on the phone
 hotline, hall  the result that the CRM reads, by the words of `adapters.wire.answer.Result`
 app            the HTTP status and the disposition or reason
+wechat         words of which each is in what the user was shown, in the chat or on the page
 =============  =====================================================================================
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, Final
 
-from adapters.carrier.base import Carrier
+from adapters.carrier.base import AccountOpening, Carrier
 from adapters.simulators.crm import Spoil
 from adapters.testing.recording_gateway import Script
 from adapters.wire.order import Interception, Scope, Verb, parse_window
@@ -38,6 +39,8 @@ class Trouble(Enum):
 @dataclass(frozen=True, slots=True)
 class Row:
     """One case. `text` is sent over SMS, `order` booked at a desk, `booking` by the app; `notice` is the gateway's.
+
+    In WeChat `booking` is what a user does, step by step: follow, bind, tap KEY, say TEXT, page FORM [CONSENT].
 
     With a notice and its `parameters` a text is the answer to it.
 
@@ -61,7 +64,8 @@ class Row:
 
 LOST: Final = Script(heard=False, strikes=1)
 UNTAKEN: Final = Script(applied=False, heard=False, strikes=1)
-SLOW: Final = Script(delay_s=0.8, strikes=1)
+SLOW: Final = Script(delay_s=1.2, strikes=1)
+"""Slower than the stage lets an attempt, or an answer to a desk, take."""
 NOT_SERVED: Final = Script(refusal="NOT_SERVED")
 PREFIXES: Final = ("133", "138", "130", "192")
 """One of each carrier's own: telecom, mobile, unicom, broadnet."""
@@ -79,6 +83,10 @@ ASKED: Final = {
     "opens": "yes",
     "confirm_by": "2099-11-25 10:00",
 }
+
+ALL_REFUSED: Final = (
+    "set_refused_categories refuse=loan refuse=insurance refuse=securities refuse=real_estate refuse=education",
+)
 
 SMS: Final = (
     Row("happy path", "sms", ("open",), "taken", "KTFSR"),
@@ -304,6 +312,76 @@ APP: Final = (
 )
 
 
+WECHAT: Final = (
+    Row("follows", "wechat", (), "欢迎使用", booking=("follow",)),
+    Row("taps without a number", "wechat", (), "绑定手机号", booking=("tap query",)),
+    Row("a forged token", "wechat", (), "", booking=("bind", "tap query"), trouble=Trouble.FORGED),
+)
+"""For every account; what follows is for those who have logged in by one tap."""
+
+BOUND: Final = (
+    Row("taps the menu's query", "wechat", ("query",), "已收到", booking=("tap query",)),
+    Row("taps the menu's close", "wechat", ("cancel",), "已收到 已关闭", booking=("tap close",)),
+    Row("types a cancellation", "wechat", ("cancel",), "已关闭", booking=("say 关闭",)),
+    Row("takes a cancellation back", "wechat", ("undo_cancel",), "已恢复", booking=("say 恢复",)),
+    Row("types a category", "wechat", ("set_refused_categories refuse=loan",), "设置成功", booking=("say 拒接1",)),
+    Row("types a number", "wechat", ADDED, "设置成功", booking=(f"say 拉黑{NUMBER}",)),
+    Row("asks to be a guardian", "wechat", ("ask_guardian presets",), "已收到", booking=(f"say 申请守护{WARD}",)),
+    Row("acts for a ward", "wechat", ("act_for_ward elder",), "已收到", booking=(f"say 长辈守护{WARD}",)),
+    Row("ends one guardianship", "wechat", ("end_guardian one",), "已解除", booking=(f"say 解除守护{WARD}",)),
+    Row("is erased in two steps", "wechat", ("erase",), "确认删除 已收到", booking=("say 删除", "say 确认删除")),
+    Row("types what nobody knows", "wechat", (), "可以回复", booking=("say 你好",)),
+    Row("agrees to nothing", "wechat", (), "可以回复", booking=("say 同意",)),
+    Row(
+        "over the cap",
+        "wechat",
+        ADDED,
+        "未能办理 名单已满",
+        booking=(f"say 拉黑{NUMBER}",),
+        gateway=Script(outcome_reason="LIST_FULL"),
+    ),
+)
+
+OPENINGS: Final[Mapping[AccountOpening, tuple[Row, ...]]] = {
+    AccountOpening.LOGIN: (
+        Row("opens by the login alone", "wechat", (), "已开通", booking=()),
+        Row("opens in the chat", "wechat", ("open",), "单独同意 已开通", booking=("tap open", "say 同意")),
+    ),
+    AccountOpening.PAGE: (
+        Row("opens on the page", "wechat", ("open",), "已开通", booking=("page open yes",)),
+        Row("opens on the page without consent", "wechat", (), "", booking=("page open",)),
+        Row("opens in the chat", "wechat", ("open",), "单独同意 已开通", booking=("tap open", "say 同意")),
+    ),
+    AccountOpening.ELSEWHERE: (
+        Row("finds no way to open on the page", "wechat", (), "", booking=("page open yes",)),
+        Row(
+            "turns the protection on",
+            "wechat",
+            ALL_REFUSED,
+            "已收到",
+            booking=("tap open",),
+        ),
+        Row(
+            "turns the protection on before opening",
+            "wechat",
+            ALL_REFUSED,
+            "请先开通",
+            booking=("say 开通",),
+            gateway=Script(outcome_reason="NOT_OPEN"),
+        ),
+    ),
+}
+"""How each kind of account opens the service, or says that it does not."""
+
+
+def _list_wechat(opening: AccountOpening) -> Iterator[Row]:
+    """Let everybody log in first: where the login itself opens, the gateway sees that before anything else."""
+    yield from WECHAT
+    opened = ("open",) if opening is AccountOpening.LOGIN else ()
+    for row in (*OPENINGS[opening], *BOUND):
+        yield replace(row, sees=(*opened, *row.sees), booking=("bind", *row.booking))
+
+
 def list_rows(carrier: Carrier) -> Sequence[Row]:
     """Return the cases of every channel that a carrier declares, and of its SMS links if it has any."""
     channels = carrier.data.capabilities.channels
@@ -313,4 +391,6 @@ def list_rows(carrier: Carrier) -> Sequence[Row]:
     rows += [replace(row, channel=desk) for desk in ("hotline", "hall") if desk in channels for row in DESK]
     if "app" in channels:
         rows += APP
+    if carrier.data.account is not None and carrier.make_login is not None:
+        rows += _list_wechat(carrier.data.account.opening)
     return rows

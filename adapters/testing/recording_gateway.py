@@ -127,8 +127,9 @@ class RecordingGateway(registry_pb2_grpc.RegistryServiceServicer):
     # What an adapter under test does not need is refused; this gateway keeps no state that could be read.
 
     async def GetSubscription(self, request: Any, context: Any) -> NoReturn:  # noqa: N802
-        """Refuse."""
-        await _refuse(context)
+        """Know nobody: to a page, everybody is closed."""
+        await context.abort(grpc.StatusCode.NOT_FOUND, "nobody is kept here")
+        raise AssertionError("abort raises")
 
     async def ListSubscriptions(self, request: Any, context: Any) -> NoReturn:  # noqa: N802
         """Refuse."""

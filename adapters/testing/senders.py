@@ -24,13 +24,14 @@ from adapters.simulators.smsc.fault import Operation
 from adapters.testing.cases import Row, Trouble
 from adapters.testing.sheet.orders import find_kind
 from adapters.testing.stage import APP_KEY, SOURCE, Stage
+from adapters.testing.wechat import WechatSystems, play_user
 from adapters.wire import app_order
 from adapters.wire.order import Consent, Desk, Order
 from optout.v1 import carrier_pb2, carrier_pb2_grpc
 
 _AS_GATEWAY = ((PARTY_METADATA, "gateway/gateway"),)
 _LATER = 503
-_ATTEMPTS = 4
+_ATTEMPTS = 12
 _RETRY_S = 0.1
 
 
@@ -167,19 +168,27 @@ class AppSender(Sender):
         return f"{status} {word}"
 
     async def _try(self, row: Row, body: bytes) -> tuple[int, str]:
-        stamp, nonce = str(time.time_ns() // 1_000_000), secrets.token_hex(8)
         password = self.stage.passwords["wrong" if row.trouble is Trouble.FORGED else "app.secret"]
-        headers = {
-            "X-Optout-Key": APP_KEY,
-            "X-Optout-Timestamp": stamp,
-            "X-Optout-Nonce": nonce,
-            "X-Optout-Signature": app_order.sign(password, stamp, nonce, body),
-        }
+        now_ms = time.time_ns() // 1_000_000
+        headers = app_order.write_headers(APP_KEY, password, body, now_ms, secrets.token_hex(8))
         data = _drip(body) if row.trouble is Trouble.IN_PIECES else body
         url = f"http://{self.stage.addresses.account}/app/bookings"
         async with self._http.post(url, data=data, headers=headers) as answer:
             content = await answer.json()
             return answer.status, str(content.get("reason") or content.get("disposition"))
+
+
+class WechatSender(Sender):
+    """Users of the carrier's WeChat account."""
+
+    def __init__(self, stage: Stage, systems: WechatSystems, patience_s: float) -> None:
+        super().__init__(stage)
+        self._systems = systems
+        self._patience_s = patience_s
+
+    async def send(self, row: Row, number: str) -> str:
+        """Do the row's steps; return all that the user was shown."""
+        return await play_user(self.stage.carrier, self._systems, row, number, self._patience_s)
 
 
 def find_envelope(stage: Stage) -> EnvelopeKind:
@@ -205,6 +214,8 @@ async def open_senders(stage: Stage, cleanup: AsyncExitStack, patience_s: float)
         senders |= {desk.value: DeskSender(stage, desk, crm) for desk in desks}
     if "app" in channels and stage.addresses.account:
         senders["app"] = AppSender(stage, await cleanup.enter_async_context(aiohttp.ClientSession()))
+    if stage.wechat is not None:
+        senders["wechat"] = WechatSender(stage, stage.wechat, patience_s)
     if missing := sorted(channels - senders.keys()):
         raise UnplayableError(f"{missing[0]} is declared, but the carrier has no way to be reached by it")
     return senders

@@ -7,10 +7,10 @@ import logging
 import secrets
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from adapters.carrier.account.settings import AccountConfig, AppKeyConfig
+from adapters.carrier.account.settings import AccountConfig, AppKeyConfig, LoginConfig
 from adapters.carrier.base import Carrier
 from adapters.carrier.process import Addresses, run_adapter
 from adapters.carrier.settings import (
@@ -22,12 +22,15 @@ from adapters.carrier.settings import (
     LinkConfig,
     OrdersConfig,
     OrderSourceConfig,
+    PlatformConfig,
     SgipConfig,
     SmsConfig,
 )
+from adapters.simulators.platform import PlatformSettings, PlatformSimulator
 from adapters.simulators.smsc import Account, SmscSettings, SmscSimulator
 from adapters.simulators.smsc.settings import CallBack, Protocol
 from adapters.testing.recording_gateway import RecordingGateway
+from adapters.testing.wechat import APP_ID, LOGIN_APP, WechatSystems, find_login_url, start_systems
 from optout.kit.clock import SystemClock
 from optout.kit.ports import pick_port
 from optout.kit.redact import find_numbers
@@ -62,7 +65,11 @@ class LogBook(logging.Handler):
 
 @dataclass
 class Stage:
-    """Everything at work. `smsc` is None for a carrier without SMS links; `passwords` are all secrets, by file name."""
+    """Everything at work. `passwords` are all secrets, by file name.
+
+    `smsc` is None for a carrier without SMS links, `wechat` for one without an account or a login, `platform` for one
+    that leaves enforcing to the gateway.
+    """
 
     carrier: Carrier
     folder: Path
@@ -70,6 +77,8 @@ class Stage:
     log: LogBook
     passwords: dict[str, str] = field(default_factory=dict)
     smsc: SmscSimulator | None = None
+    wechat: WechatSystems | None = None
+    platform: PlatformSimulator | None = None
     addresses: Addresses = field(default_factory=lambda: Addresses("", ""))
 
     def write_secret(self, name: str, secret: str = "") -> Path:
@@ -93,7 +102,11 @@ async def open_stage(carrier: Carrier, folder: Path) -> AsyncIterator[Stage]:
         links: tuple[LinkConfig, ...] = ()
         if carrier.make_sms_link is not None:
             links = await _start_smsc(stage, cleanup)
-        await _start_adapter(stage, _make_config(stage, links), cleanup)
+        account = None if carrier.data.account is None else await _start_account(stage, cleanup)
+        config = _make_config(stage, links, account)
+        if carrier.data.capabilities.enforcement == "platform":
+            config = replace(config, platform=await _start_platform(stage, cleanup))
+        await _start_adapter(stage, config, cleanup)
         yield stage
 
 
@@ -124,7 +137,9 @@ async def _start_smsc(stage: Stage, cleanup: AsyncExitStack) -> tuple[LinkConfig
         corp_id=_CORP_ID if is_sgip else "",
         call_back=CallBack("127.0.0.1", port) if is_sgip else None,
     )
-    stage.smsc = SmscSimulator(SmscSettings((account,), protocol, resend_s=0.5, redial_s=0.1))
+    # On a busy machine a message that goes byte by byte takes seconds. Sent again meanwhile, it would fill the link
+    # with copies of itself, and nothing after it would get through.
+    stage.smsc = SmscSimulator(SmscSettings((account,), protocol, resend_s=20.0, redial_s=0.1))
     await stage.smsc.start()
     cleanup.push_async_callback(stage.smsc.stop, 0.2)
     sgip = SgipConfig(node=_NODE, corp_id=_CORP_ID, listen=f"127.0.0.1:{port}", reconnect_least_s=0.05)
@@ -149,17 +164,17 @@ def _choose_protocol(carrier: Carrier) -> Protocol:
     return next(protocol for protocol, data in known.items() if data is not None)
 
 
-def _make_config(stage: Stage, links: tuple[LinkConfig, ...]) -> AdapterConfig:
+def _make_config(stage: Stage, links: tuple[LinkConfig, ...], account: AccountConfig | None) -> AdapterConfig:
     carrier = stage.carrier
     orders = OrdersConfig()
     if carrier.make_order_envelope is not None and carrier.data.orders is not None:
         is_signed = carrier.make_order_envelope(carrier.data.orders).is_signed
         secret = stage.write_secret("crm.secret") if is_signed else None
-        orders = OrdersConfig("127.0.0.1:0", sources=(OrderSourceConfig(SOURCE, secret),), answer_within_s=0.6)
+        orders = OrdersConfig("127.0.0.1:0", sources=(OrderSourceConfig(SOURCE, secret),), answer_within_s=0.9)
     return AdapterConfig(
         grpc=GrpcConfig("127.0.0.1:0", insecure_dev=True, drain_s=1.0),
         gateway=GatewayConfig(
-            f"127.0.0.1:{stage.gateway.port}", submit_timeout_s=2.0, attempt_timeout_s=0.5, retry_first_s=0.02
+            f"127.0.0.1:{stage.gateway.port}", submit_timeout_s=15.0, attempt_timeout_s=1.0, retry_first_s=0.02
         ),
         http=HttpConfig(""),
         journal=JournalConfig(
@@ -170,23 +185,42 @@ def _make_config(stage: Stage, links: tuple[LinkConfig, ...]) -> AdapterConfig:
         sms=SmsConfig(poll_s=0.05),
         orders=orders,
         links=links,
-        account=_make_account(stage) if carrier.data.account is not None else None,
+        account=account,
     )
 
 
-def _make_account(stage: Stage) -> AccountConfig:
-    return AccountConfig(
-        app_id="wx0000000000000000",
+async def _start_platform(stage: Stage, cleanup: AsyncExitStack) -> PlatformConfig:
+    """Start the carrier's interception platform; return how the adapter reaches it."""
+    secret = stage.write_secret("platform.secret")
+    stage.platform = PlatformSimulator(PlatformSettings(stage.passwords["platform.secret"]))
+    await stage.platform.start()
+    cleanup.push_async_callback(stage.platform.stop)
+    return PlatformConfig(stage.platform.url, secret, poll_s=0.05)
+
+
+async def _start_account(stage: Stage, cleanup: AsyncExitStack) -> AccountConfig:
+    """Start WeChat and the number login, unless the carrier has none; return the configuration of the account."""
+    port = pick_port()
+    config = AccountConfig(
+        app_id=APP_ID,
         token=stage.write_secret("wechat.token"),
         aes_key=stage.write_secret("wechat.aes", "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG"),
         app_secret=stage.write_secret("wechat.secret"),
         session_key=stage.write_secret("session.key", secrets.token_hex(32)),
-        public_url="http://127.0.0.1",
-        listen="127.0.0.1:0",
+        public_url=f"http://127.0.0.1:{port}",
+        listen=f"127.0.0.1:{port}",
         api_url="http://127.0.0.1:1",
         apps=(AppKeyConfig(APP_KEY, stage.write_secret("app.secret")),),
         poll_s=0.1,
     )
+    if stage.carrier.make_login is None:
+        return config
+    key = stage.write_secret("login.key")
+    systems = await start_systems(stage.carrier, stage.passwords, port, cleanup)
+    stage.wechat = systems
+    url = f"http://127.0.0.1:{systems.wechat.port}"
+    login = LoginConfig(find_login_url(stage.carrier, systems.login), LOGIN_APP, key)
+    return replace(config, api_url=url, authorize_url=url, login=login)
 
 
 async def _start_adapter(stage: Stage, config: AdapterConfig, cleanup: AsyncExitStack) -> None:

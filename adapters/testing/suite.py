@@ -27,6 +27,10 @@ START = "start: the adapter starts, and its systems can speak to it"
 CLOSING_ROWS = ("log: no number or secret in any line", "rules: no simulated system saw one broken")
 
 
+_DECLARED = {"wechat": "app"}
+"""Under which name a carrier declares the channel that rows go by."""
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
     """What became of a row; `problem` is empty if it holds, and never tells a number."""
@@ -114,7 +118,7 @@ async def _play(stage: Stage, senders: dict[str, Sender], row: Row, place: int) 
         problems.append(f"{row.back!r} should come back, but {back!r} did")
     if (described := tuple(map(describe, seen))) != row.sees:
         problems.append(f"the gateway should see {list(row.sees)}, but saw {list(described)}")
-    channel = f"CHANNEL_{row.channel.upper()}"
+    channel = f"CHANNEL_{_DECLARED.get(row.channel, row.channel).upper()}"
     if wrong := {types_pb2.Channel.Name(one.channel) for one in seen} - {channel}:
         problems.append(f"the gateway should hear of it over {channel}, but did over {sorted(wrong)}")
     if any(_is_untold(one, stage.carrier) for one in seen):
@@ -139,7 +143,7 @@ def _is_untold(instruction: types_pb2.Instruction, carrier: Carrier) -> bool:
 
 
 def _is_answered(row: Row, back: str) -> bool:
-    if row.channel != "sms" or row.back == "taken":
+    if row.channel not in ("sms", "wechat") or row.back == "taken":
         return back == row.back
     return all(word in back for word in row.back.split())
 
@@ -148,5 +152,9 @@ def _close(stage: Stage) -> list[Result]:
     leaks = stage.log.find_leaks(list(stage.passwords.values()))
     said = "" if stage.log.has_lines else "nothing was logged at all"
     broken = sorted({entry.violation for entry in stage.smsc.violations}) if stage.smsc is not None else []
+    if stage.platform is not None:
+        broken += sorted({rule for _, rule in stage.platform.violations})
+    if stage.wechat is not None:
+        broken += sorted({rule for _, rule in (*stage.wechat.wechat.violations, *stage.wechat.login.violations)})
     problems = (f"{leaks} lines" if leaks else said, ", ".join(broken))
     return [Result(row, problem) for row, problem in zip(CLOSING_ROWS, problems, strict=True)]

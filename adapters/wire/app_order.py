@@ -87,6 +87,17 @@ def sign(secret: str, timestamp: str, nonce: str, body: bytes) -> str:
     return hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()
 
 
+def write_headers(key: str, secret: str, body: bytes, now_ms: int, nonce: str) -> dict[str, str]:
+    """Return the headers that prove a body, as the app sends it."""
+    timestamp = str(now_ms)
+    return {
+        "X-Optout-Key": key,
+        "X-Optout-Timestamp": timestamp,
+        "X-Optout-Nonce": nonce,
+        "X-Optout-Signature": sign(secret, timestamp, nonce, body),
+    }
+
+
 def check_request(headers: AppHeaders, body: bytes, secret: str, now_ms: int) -> None:
     """Check form, signature and age, in this order; raises ``AppOrderError``."""
     forms = ((_TIMESTAMP, headers.timestamp), (_NONCE, headers.nonce), (_SIGNATURE, headers.signature))

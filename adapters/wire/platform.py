@@ -7,7 +7,7 @@ only, a shared secret as bearer token.
 path           asks                                                answers
 =============  ==================================================  ==========================================
 ``/provision`` carry a whole state out (idempotent by ``order``)   200 ``{"taken": "new" | "known" | "stale"}``
-``/read``      what the platform holds for a number                200, or 404 if it holds nothing
+``/read``      what is in force for a number                       200, or 404 if nothing ever was
 ``/events``    what happened after a place in its log              200, events in order, and the log's name
 =============  ==================================================  ==========================================
 

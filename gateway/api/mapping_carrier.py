@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from gateway.api.fields import invalid, require_text, write_time
-from gateway.api.mapping_enums import CHANNEL, ENFORCEMENT, EXPECTED_EFFECT, ITEM_KIND
+from gateway.api.mapping_enums import CHANNEL, ENFORCEMENT, EXPECTED_EFFECT, ITEM_KIND, MEDIUM
 from gateway.api.mapping_subscription import write_subscription
-from gateway.domain.capability import Capabilities, Enforcement, ItemCapability
+from gateway.domain.capability import VOICE_ALONE, Capabilities, Enforcement, ItemCapability
 from gateway.domain.instruction import ExpectedEffect, ItemKind
 from gateway.service.outbox import ApplyOrder, NoticeOrder
 from gateway.service.views import SubscriptionView
@@ -47,6 +47,7 @@ def read_capabilities(message: carrier_pb2.GetCapabilitiesResponse) -> Capabilit
         if kind is not None:
             items[kind] = (*items.get(kind, ()), _read_item(item, f"items[{place}]"))
     channels = (CHANNEL.decode(value) for value in message.channels)
+    media = (MEDIUM.decode(value) for value in message.media)
     return Capabilities(
         carrier=require_text(message.carrier, "carrier", MAX_NAME_CHARS),
         version=require_text(message.version, "version", MAX_NAME_CHARS),
@@ -55,6 +56,8 @@ def read_capabilities(message: carrier_pb2.GetCapabilitiesResponse) -> Capabilit
         channels=frozenset(channel for channel in channels if channel is not None),
         templates=frozenset(message.templates),
         effect_delay_s=_read_delay(message),
+        # Adapters of before media were consulted may name none: they offer voice.
+        media=frozenset(medium for medium in media if medium is not None) if message.media else VOICE_ALONE,
     )
 
 

@@ -110,6 +110,7 @@ def _write_item_outcome(outcome: ItemOutcome) -> types_pb2.ItemOutcome:
         expected=EXPECTED_EFFECT.encode(outcome.expected),
         effective_by=None if outcome.effective_by_ms is None else write_time(outcome.effective_by_ms),
         precondition=write_precondition(outcome.precondition),
+        limitation=outcome.limitation,
     )
 
 

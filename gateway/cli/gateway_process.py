@@ -137,10 +137,10 @@ async def _open_house(config: GatewayConfig, clock: Clock) -> AsyncIterator[_Hou
         store = log_house.store
         policies = await _open_rules(config, log_house, recorder, clock)
         capabilities = await recall_declarations(store, recorder, config.carriers)
-        screening = ScreeningService(store, recorder, policies)
+        screening = ScreeningService(store, recorder, policies, config.roster)
         await screening.load()
         telemetry = Telemetry()
-        registry = RegistryService(store, recorder, policies, capabilities)
+        registry = RegistryService(store, recorder, policies, capabilities, config.roster)
         registrar = Registrar(recorder, policies, capabilities)
         eraser = Eraser(store, recorder)
         timers = Timers(
@@ -159,7 +159,7 @@ async def _open_house(config: GatewayConfig, clock: Clock) -> AsyncIterator[_Hou
             NumberService(store, registrar),
             screening,
             PolicyService(store, recorder, policies, screening, keys_of, clock, config.roster),
-            InterceptionBook(store, recorder, policies),
+            InterceptionBook(store, recorder, policies, config.roster),
             OperationsService(store, recorder),
             AuditService(store, recorder, policies, log_house.rooms),
             known_party(policies, config.roster),

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from gateway.domain.effects import EffectState
 from gateway.domain.instruction import Channel, ExpectedEffect, Item, ItemKind
+from gateway.domain.preferences import Medium
 
 AT_ONCE_MS = 3_600_000
 """Within what time a platform that declares no delay has to report: what is at once and not heard of is not known."""
@@ -30,6 +31,11 @@ class ItemCapability:
     cap: int = 0
 
 
+VOICE_ALONE = frozenset({Medium.VOICE})
+UNDECLARED = ItemCapability(ExpectedEffect.UNSUPPORTED)
+"""What holds of items that no declaration covers."""
+
+
 @dataclass(frozen=True, slots=True)
 class Capabilities:
     """One carrier's declaration. ``effect_delay_s`` is how long a change may take to be in effect; 0 means at once."""
@@ -41,17 +47,26 @@ class Capabilities:
     channels: frozenset[Channel] = frozenset()
     templates: frozenset[str] = frozenset()
     effect_delay_s: int = 0
+    media: frozenset[Medium] = VOICE_ALONE
 
-    def expect(self, item: Item) -> ExpectedEffect:
-        """What may be expected of one item: the declaration that names its value, else the one for all values."""
+    def find(self, item: Item) -> ItemCapability:
+        """What is declared of one item: the declaration that names its value, else the one for all values."""
         declared = self.items.get(item.kind, ())
         for capability in declared:
             if item.value in capability.values:
-                return capability.effect
+                return capability
         for capability in declared:
             if not capability.values:
-                return capability.effect
-        return ExpectedEffect.UNSUPPORTED
+                return capability
+        return UNDECLARED
+
+    def expect(self, item: Item) -> ExpectedEffect:
+        """What may be expected of one item."""
+        return self.find(item).effect
+
+    def cap_of(self, kind: ItemKind, cap: int) -> int:
+        """How many of one kind a subscriber may have where the policy allows ``cap``: the smaller counts."""
+        return min([cap, *(declared.cap for declared in self.items.get(kind, ()) if declared.cap)])
 
     @property
     def first_effect(self) -> EffectState:

@@ -442,6 +442,8 @@ def _write_item(value: ItemOutcome) -> Map:
         out["effective_by"] = value.effective_by_ms
     if value.precondition is not None:
         out["lacks"] = write_precondition(value.precondition)
+    if value.limitation:
+        out["limitation"] = value.limitation
     return out
 
 
@@ -455,4 +457,5 @@ def _read_item(data: Mapping[str, Any]) -> ItemOutcome:
         ExpectedEffect(data.get("expected", "unknown")),
         data.get("effective_by"),
         read_precondition(data.get("lacks")),
+        data.get("limitation", ""),
     )

@@ -29,6 +29,7 @@ from __future__ import annotations
 
 from enum import Enum, auto
 
+from gateway.domain.capability import Capabilities
 from gateway.domain.errors import Reason
 from gateway.domain.instruction import (
     Action,
@@ -159,7 +160,10 @@ _CANNOT_ASK = frozenset({Channel.SMS})
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """All that a decision depends on besides leg and action. ``now_ms`` is the log's accept time."""
+    """All that a decision depends on besides leg and action.
+
+    ``now_ms`` is the log's accept time, ``capabilities`` are what the carrier has declared by then.
+    """
 
     number: PhoneNumber
     channel: Channel
@@ -167,6 +171,7 @@ class Circumstances:
     policy: Policy
     carrier: str
     now_ms: int
+    capabilities: Capabilities | None = None
 
     @property
     def rules(self) -> CarrierRules:
@@ -330,12 +335,14 @@ def _opening_preferences(
     if isinstance(action, Open) and not current.refusing:
         if action.defaults is None:
             return NO_PREFERENCES, ()
-        return apply_defaults(action.defaults, around.policy, around.carrier, around.number)
+        return apply_defaults(action.defaults, around.policy, around.carrier, around.number, around.capabilities)
     return current.preferences, ()
 
 
 def _set(leg: Leg, current: Leg, action: Action, around: Circumstances) -> tuple[Leg, Verdict]:
-    after, items = apply_settings(current.preferences, action, around.policy, around.carrier, around.number)
+    after, items = apply_settings(
+        current.preferences, action, around.policy, around.carrier, around.number, around.capabilities
+    )
     dispositions = {item.disposition for item in items}
     if Disposition.DONE in dispositions:
         changed = replace(current, preferences=after, change_ms=around.now_ms)

@@ -200,7 +200,7 @@ def _act(change: WardChange, sender: Who, other: Party, around: Circumstances, m
     lack = _not_now(ward, leg)
     if lack is not None:
         return Finding(lack), None
-    wishes, items = _apply(change, leg.preferences, ward, around)
+    wishes, items = _apply(change, leg.preferences, other, around)
     if items is None:
         return Finding(Reason.UNKNOWN_PRESET), None
     refused = tuple(item for item in items if item.disposition is Disposition.REFUSED)
@@ -230,10 +230,11 @@ def _not_now(ward: Subscriber, leg: Leg) -> Reason | None:
 
 
 def _apply(
-    change: WardChange, wishes: Preferences, ward: Subscriber, around: Circumstances
+    change: WardChange, wishes: Preferences, other: Party, around: Circumstances
 ) -> tuple[Preferences, tuple[ItemOutcome, ...] | None]:
+    ward = other.state
     if not isinstance(change, ApplyPreset):
-        return apply_settings(wishes, change, around.policy, around.carrier, ward.number)
+        return apply_settings(wishes, change, around.policy, around.carrier, ward.number, other.capabilities)
     preset = around.policy.preset(change.name)
     return (wishes, None) if preset is None else apply_preset(wishes, preset, around.policy, ward.carrier, ward.number)
 

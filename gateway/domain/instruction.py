@@ -260,7 +260,10 @@ class Item(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ItemOutcome:
-    """What became of one item. ``switched_on`` tells a wish added from a wish taken back."""
+    """What became of one item. ``switched_on`` tells a wish added from a wish taken back.
+
+    ``limitation`` is how the carrier's network falls short of it, in the carrier's words.
+    """
 
     item: Item
     disposition: Disposition
@@ -269,6 +272,7 @@ class ItemOutcome:
     expected: ExpectedEffect = ExpectedEffect.UNKNOWN
     effective_by_ms: int | None = None
     precondition: Precondition | None = None
+    limitation: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,15 +44,16 @@ def list_items(leg: Leg) -> tuple[Item, ...]:
 
 
 def _sort_items(wishes: Preferences) -> tuple[Item, ...]:
-    items = [
-        *(Item(ItemKind.CATEGORY, code) for code in wishes.refused_categories),
-        *(Item(ItemKind.REJECT_NUMBER, number) for number in wishes.reject_list),
-        *(Item(ItemKind.ALLOW_NUMBER, number) for number in wishes.allow_list),
-        *(Item(ItemKind.SEGMENT, segment.key) for segment in wishes.refused_segments),
-        Item(ItemKind.TREATMENT, wishes.treatment.value),
-        Item(ItemKind.STRANGER_POLICY, wishes.stranger_policy.value),
-        _NOTICES,
-    ]
+    valued = (
+        (ItemKind.CATEGORY, wishes.refused_categories),
+        (ItemKind.REJECT_NUMBER, wishes.reject_list),
+        (ItemKind.ALLOW_NUMBER, wishes.allow_list),
+        (ItemKind.SEGMENT, [segment.key for segment in wishes.refused_segments]),
+        (ItemKind.TREATMENT, (wishes.treatment.value,)),
+        (ItemKind.STRANGER_POLICY, (wishes.stranger_policy.value,)),
+    )
+    items = [Item(kind, value) for kind, values in valued for value in values]
+    items.append(_NOTICES)
     if wishes.quiet_hours:
         items.append(_QUIET_HOURS)
     return tuple(sorted(items))

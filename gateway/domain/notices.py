@@ -9,7 +9,7 @@ the subscriber's state are told by notice.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import field
 from datetime import UTC, datetime
 
@@ -108,8 +108,8 @@ def _status(leg: Leg) -> dict[str, str]:
     }
 
 
-def list_changes(items: Iterable[ItemOutcome], leg: Leg) -> dict[str, str]:
-    """Items by what became of them, and what is known of their effect, as parameters hold it."""
+def list_changes(items: Collection[ItemOutcome], leg: Leg) -> dict[str, str]:
+    """Items by what became of them, how the network falls short of them in the carrier's words, and their effect."""
     listed: dict[str, list[str]] = {"done": [], "undone": [], "already": [], "refused": []}
     for outcome in items:
         match outcome.disposition:
@@ -119,7 +119,8 @@ def list_changes(items: Iterable[ItemOutcome], leg: Leg) -> dict[str, str]:
                 listed["already"].append(outcome.item.key)
             case _:
                 listed["done" if outcome.switched_on else "undone"].append(outcome.item.key)
-    return {name: ",".join(keys) for name, keys in listed.items()} | _effect(leg)
+    limitations = "；".join(dict.fromkeys(outcome.limitation for outcome in items if outcome.limitation))
+    return {name: ",".join(keys) for name, keys in listed.items()} | {"limitations": limitations} | _effect(leg)
 
 
 def _window(window: QuietWindow) -> str:

@@ -45,7 +45,7 @@ def take_order(
     if standing.claims:
         served = carried_by(claim_for(holder, instruction.carrier, revision, now_ms), capabilities, now_ms)
     around = Circumstances(
-        instruction.number, instruction.channel, instruction.evidence, policy, instruction.carrier, now_ms
+        instruction.number, instruction.channel, instruction.evidence, policy, instruction.carrier, now_ms, capabilities
     )
     version = holder.version + 1
     step = _serve(Party(served, capabilities), instruction, around, finding, revision, version)
@@ -62,7 +62,7 @@ def _serve(
     if isinstance(instruction.action, Erase):
         after, verdict = decide_erasure(served, around, capabilities, revision)
         return Step(verdict, Side(after, None), news=part_with(served) if after.ties != served.ties else ())
-    if medium not in OFFERED_MEDIA:
+    if medium not in OFFERED_MEDIA or (capabilities is not None and medium not in capabilities.media):
         return _refuse(served, Reason.MEDIUM_NOT_OFFERED)
     leg = served.leg(medium)
     step = take(instruction.action, sender, finding, around, medium)
@@ -100,8 +100,9 @@ def _forecast(verdict: Verdict, leg: Leg, capabilities: Capabilities | None, now
 def _expect(item: ItemOutcome, leg: Leg, capabilities: Capabilities | None, by_ms: int | None) -> ItemOutcome:
     precondition = _find_precondition(leg, item)
     if capabilities is not None and item.disposition in _FORECAST:
-        expected = capabilities.expect(item.item)
-        return ItemOutcome(item.item, item.disposition, item.reason, item.switched_on, expected, by_ms, precondition)
+        known = capabilities.find(item.item)
+        done = item.item, item.disposition, item.reason, item.switched_on
+        return ItemOutcome(*done, known.effect, by_ms, precondition, known.limitation)
     return item if precondition == item.precondition else replace(item, precondition=precondition)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from gateway.domain.capability import Capabilities
 from gateway.domain.errors import Reason
 from gateway.domain.instruction import (
     Action,
@@ -29,16 +30,24 @@ MINUTES_PER_DAY = 1440
 Changed = tuple[Preferences, tuple[ItemOutcome, ...]]
 
 
-def apply_settings(before: Preferences, action: Action, policy: Policy, carrier: str, number: PhoneNumber) -> Changed:
+def apply_settings(
+    before: Preferences,
+    action: Action,
+    policy: Policy,
+    carrier: str,
+    number: PhoneNumber,
+    capabilities: Capabilities | None = None,
+) -> Changed:
     """Apply one setting of the subscriber ``number``, served by ``carrier``, to its preferences.
 
+    Lists are held to the policy's cap, and to what the carrier declared if that is less; what is on a list stays.
     Items that are refused leave the others untouched. TypeError for an action that is no setting.
     """
     match action:
         case SetRefusedCategories():
             return _set_categories(before, action, policy, carrier)
         case EditList():
-            return _edit_list(before, action, policy, number)
+            return _edit_list(before, action, policy, number, capabilities)
         case SetRefusedSegments():
             return _set_segments(before, action.segments, policy)
         case ChooseTreatment():
@@ -52,7 +61,13 @@ def apply_settings(before: Preferences, action: Action, policy: Policy, carrier:
             raise TypeError(f"not a setting: {type(action).__name__}")
 
 
-def apply_defaults(defaults: Preferences, policy: Policy, carrier: str, number: PhoneNumber) -> Changed:
+def apply_defaults(
+    defaults: Preferences,
+    policy: Policy,
+    carrier: str,
+    number: PhoneNumber,
+    capabilities: Capabilities | None = None,
+) -> Changed:
     """A carrier's opening defaults as preferences, under the rules that hold for settings.
 
     What those refuse is left out, and comes back as refused items.
@@ -72,7 +87,7 @@ def apply_defaults(defaults: Preferences, policy: Policy, carrier: str, number: 
         (defaults.quiet_hours, SetQuietHours(defaults.quiet_hours)),
     )
     for action in [action for wished, action in settings if wished]:
-        after, outcomes = apply_settings(after, action, policy, carrier, number)
+        after, outcomes = apply_settings(after, action, policy, carrier, number, capabilities)
         refused.extend(outcome for outcome in outcomes if outcome.disposition is Disposition.REFUSED)
     return after, tuple(refused)
 
@@ -128,8 +143,11 @@ def _set_categories(before: Preferences, action: SetRefusedCategories, policy: P
     return replace(before, refused_categories=tuple(sorted(refused))), tuple(outcomes.values())
 
 
-def _edit_list(before: Preferences, action: EditList, policy: Policy, own: PhoneNumber) -> Changed:
+def _edit_list(
+    before: Preferences, action: EditList, policy: Policy, own: PhoneNumber, capabilities: Capabilities | None
+) -> Changed:
     kind = ItemKind.ALLOW_NUMBER if action.allow else ItemKind.REJECT_NUMBER
+    cap = policy.list_cap if capabilities is None else capabilities.cap_of(kind, policy.list_cap)
     target = set(before.allow_list if action.allow else before.reject_list)
     other = set(before.reject_list if action.allow else before.allow_list)
     outcomes: list[ItemOutcome] = []
@@ -142,7 +160,7 @@ def _edit_list(before: Preferences, action: EditList, policy: Policy, own: Phone
             outcomes.append(_done_if(False, item))
         elif not action.allow and (number == own or policy.is_protected(number)):
             outcomes.append(_refused(item, Reason.NOT_REFUSABLE))
-        elif len(target) >= policy.list_cap:
+        elif len(target) >= cap:
             outcomes.append(_refused(item, Reason.LIST_FULL))
         else:
             outcomes.append(_done_if(True, item))

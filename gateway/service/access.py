@@ -5,6 +5,7 @@ from __future__ import annotations
 from gateway.domain.errors import Reason, RefusedError
 from gateway.domain.subscription import Subscriber
 from gateway.domain.ties import NO_TIES
+from gateway.service.roster import Roster
 from optout.kit.identity import Identity, Role
 
 Caller = Identity
@@ -36,8 +37,17 @@ def require_role(caller: Caller, *roles: Role) -> None:
 
 
 def visible_carrier(caller: Caller) -> str | None:
-    """The one carrier whose subscribers the caller may see; None means all of them."""
-    if caller.role in READS_EVERYTHING or caller.role is Role.SCREENER:
+    """The one carrier whose subscribers the caller may see; None means all of them. RefusedError(ROLE_NOT_ALLOWED)."""
+    if caller.role in READS_EVERYTHING:
         return None
     require_role(caller, Role.CARRIER)
     return caller.party
+
+
+def screened_carrier(caller: Caller, roster: Roster) -> str | None:
+    """The one carrier for whose subscribers the caller may screen; None means all. RefusedError(ROLE_NOT_ALLOWED)."""
+    if caller.role is not Role.SCREENER:
+        return visible_carrier(caller)
+    if not roster.knows(caller):
+        raise RefusedError(Reason.ROLE_NOT_ALLOWED, "no screener on the roster")
+    return roster.scope(caller)

@@ -22,10 +22,11 @@ from gateway.domain.notice_rules import NO_TALLY, Fate, Tally, read_tally, take_
 from gateway.domain.policy import Policy
 from gateway.domain.preferences import Medium
 from gateway.domain.serving import check_served
-from gateway.service.access import Caller, require_role
+from gateway.service.access import Caller, require_role, screened_carrier
 from gateway.service.books import PolicyBook
 from gateway.service.outbox import OutboxSealer, Wake, WakeKind
 from gateway.service.record import PAYLOAD_VERSION, Recorder
+from gateway.service.roster import DEVELOPMENT, Roster
 from gateway.service.rules import RULES, policy_seen
 from gateway.service.subjects import Subject, Subjects
 from gateway.service.submission import ANSWER_LIFE_MS
@@ -60,10 +61,11 @@ class Reported:
 class InterceptionBook:
     """Takes in what switches did."""
 
-    def __init__(self, store: Store, recorder: Recorder, policies: PolicyBook) -> None:
+    def __init__(self, store: Store, recorder: Recorder, policies: PolicyBook, roster: Roster = DEVELOPMENT) -> None:
         self._store = store
         self._recorder = recorder
         self._policies = policies
+        self._roster = roster
 
     async def take(self, caller: Caller, report: InterceptionReport) -> Reported:
         """Record one report, durably.
@@ -71,7 +73,8 @@ class InterceptionBook:
         Raises RefusedError (ROLE_NOT_ALLOWED, NOT_SERVED for another carrier's subscriber, ID_REUSED) and StoreError.
         """
         require_role(caller, Role.SCREENER, Role.CARRIER)
-        result = await self._store.commit(InterceptionUnit(caller, report, self._recorder, self._policies))
+        carrier = screened_carrier(caller, self._roster)
+        result = await self._store.commit(InterceptionUnit(caller, carrier, report, self._recorder, self._policies))
         if isinstance(result, RefusedError):
             raise result
         return result
@@ -79,9 +82,10 @@ class InterceptionBook:
 
 @dataclass(frozen=True, slots=True)
 class InterceptionUnit:
-    """Records one report. The result is what became of it, or the refusal."""
+    """Records one report, of ``carrier``'s subscribers alone if one is given. The result is what came of it."""
 
     caller: Caller
+    carrier: str | None
     report: InterceptionReport
     recorder: Recorder
     policies: PolicyBook
@@ -101,9 +105,9 @@ class InterceptionUnit:
             return Decision(Reported(first.index + 1, is_repeated=True) if same else reused)
         call = self.report.call
         subject = Subjects(self.recorder).find(view, call.called)
-        if subject is not None and self.caller.role is Role.CARRIER:
+        if subject is not None and self.carrier is not None:
             try:
-                check_served(subject.state.carrier, self.caller.party)
+                check_served(subject.state.carrier, self.carrier)
             except RefusedError as refusal:
                 return Decision(refusal)
         if subject is None or call.action is InterceptionAction.FAILED_OPEN:

@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from gateway.service.books import CapabilityBook, PolicyBook
 from gateway.service.outbox import OutboxSealer
 from gateway.service.record import Recorder
 from gateway.service.subjects import Subjects
 
 
-@dataclass(frozen=True, slots=True)
 class Registrar:
-    """The recorder and what stands on it, beside what is in force."""
+    """The recorder and what stands on it, beside what is in force.
 
-    recorder: Recorder
-    policies: PolicyBook
-    capabilities: CapabilityBook
+    ``subjects`` finds and writes subjects, ``sealer`` fills and opens outbox rows.
+    """
 
-    @property
-    def subjects(self) -> Subjects:
-        """Finds and writes subjects."""
-        return Subjects(self.recorder)
-
-    @property
-    def sealer(self) -> OutboxSealer:
-        """Fills and opens outbox rows."""
-        return OutboxSealer(self.recorder.vault)
+    def __init__(self, recorder: Recorder, policies: PolicyBook, capabilities: CapabilityBook) -> None:
+        self.recorder = recorder
+        self.policies = policies
+        self.capabilities = capabilities
+        self.subjects = Subjects(recorder)
+        self.sealer = OutboxSealer(recorder.vault)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, TypeVar
 
 from gateway.domain.codec import read_subscriber, read_verdict
 from gateway.domain.errors import Reason, RefusedError
@@ -11,13 +11,14 @@ from gateway.domain.instruction import Instruction
 from gateway.domain.preferences import Medium
 from gateway.domain.serving import check_served
 from gateway.domain.subscription import EnrolmentState
-from gateway.service.access import Caller, not_served, require_role, seen_by, visible_carrier
+from gateway.service.access import Caller, not_served, require_role, screened_carrier, seen_by, visible_carrier
 from gateway.service.applied import AppliedBook
 from gateway.service.books import CapabilityBook, PolicyBook
 from gateway.service.delivery import DeliveryUnit
 from gateway.service.feed import Feed
-from gateway.service.outbox import OutboxSealer
 from gateway.service.record import Recorder
+from gateway.service.registrar import Registrar
+from gateway.service.roster import DEVELOPMENT, Roster
 from gateway.service.snapshot import Snapshots
 from gateway.service.submission import Repeated, SubmissionUnit, settled
 from gateway.service.views import (
@@ -35,18 +36,26 @@ from gateway.tlog.leaf import decode_leaf
 from optout.kit.identity import Role
 from optout.kit.number import PhoneNumber
 
+Part = TypeVar("Part", FeedRange, SnapshotPart)
 READERS = (Role.CARRIER, Role.INSTITUTE, Role.OPERATOR)
 
 
 class RegistryService:
     """Use cases of the registry. Every method takes the caller and refuses what it may not do."""
 
-    def __init__(self, store: Store, recorder: Recorder, policies: PolicyBook, capabilities: CapabilityBook) -> None:
+    def __init__(
+        self,
+        store: Store,
+        recorder: Recorder,
+        policies: PolicyBook,
+        capabilities: CapabilityBook,
+        roster: Roster = DEVELOPMENT,
+    ) -> None:
         self._store = store
         self._recorder = recorder
         self._policies = policies
-        self._capabilities = capabilities
-        self._sealer = OutboxSealer(recorder.vault)
+        self._registrar = Registrar(recorder, policies, capabilities)
+        self._roster = roster
         self._feed = Feed(store, recorder)
         self._snapshots = Snapshots(store, recorder)
         self._applied = AppliedBook(store, recorder, policies)
@@ -61,8 +70,7 @@ class RegistryService:
             raise RefusedError(Reason.WRONG_CARRIER, "a carrier acts for itself alone", field="carrier")
         if not self._policies.current.knows_carrier(caller.party):
             raise RefusedError(Reason.WRONG_CARRIER, "the federation does not know this carrier")
-        unit = SubmissionUnit(instruction, self._recorder, self._sealer, self._policies, self._capabilities)
-        result = await self._store.commit(unit)
+        result = await self._store.commit(SubmissionUnit(instruction, self._registrar))
         if isinstance(result, Repeated):
             result = await self._first_answer(instruction, result.index)
         if isinstance(result, RefusedError):
@@ -148,16 +156,24 @@ class RegistryService:
     def watch(self, caller: Caller, after_revision: int) -> AsyncIterator[FeedRange]:
         """Follow the log from a revision on, seeing what the caller may see."""
         require_role(caller, *READERS, Role.SCREENER)
-        return self._feed.follow(after_revision, visible_carrier(caller))
+        ranges = self._feed.follow(after_revision, screened_carrier(caller, self._roster))
+        return _for_screening(ranges) if caller.role is Role.SCREENER else ranges
 
     def snapshot(self, caller: Caller, revision: int) -> AsyncIterator[SnapshotPart]:
         """All rows that the caller may see as they stood at a revision; 0 means the newest."""
         require_role(caller, *READERS, Role.SCREENER)
-        return self._snapshots.read(revision, visible_carrier(caller))
+        parts = self._snapshots.read(revision, screened_carrier(caller, self._roster))
+        return _for_screening(parts) if caller.role is Role.SCREENER else parts
 
     def _view(self, row: SubjectRow, medium: Medium, carrier: str | None) -> SubscriptionView:
         known = self._recorder.read_state(row)
         return SubscriptionView(seen_by(known.state, carrier), medium, row.last_index + 1)
+
+
+async def _for_screening(parts: AsyncIterator[Part]) -> AsyncIterator[Part]:
+    """What a screener sees of a feed or a snapshot: all that screening needs, and nothing of who acts for whom."""
+    async for part in parts:
+        yield part.for_screening()
 
 
 def _read_page_token(token: str) -> Label:

@@ -10,11 +10,13 @@ from gateway.domain.decision import Answer, Question, screen
 from gateway.domain.errors import Reason, RefusedError
 from gateway.domain.policy import Policy
 from gateway.domain.preferences import Medium
+from gateway.domain.serving import check_served
 from gateway.domain.subscription import Subscriber
-from gateway.service.access import Caller, require_role
+from gateway.service.access import Caller, require_role, screened_carrier
 from gateway.service.books import PolicyBook
 from gateway.service.feed import Feed
 from gateway.service.record import Recorder
+from gateway.service.roster import DEVELOPMENT, Roster
 from gateway.service.rules import catch_up
 from gateway.service.views import FeedRange
 from gateway.store.base import Store
@@ -96,10 +98,11 @@ def _leaves_at_ms(row: Subscriber) -> int | None:
 class ScreeningService:
     """Answers questions about calls. Call ``load`` before the first and keep ``run`` running."""
 
-    def __init__(self, store: Store, recorder: Recorder, policies: PolicyBook) -> None:
+    def __init__(self, store: Store, recorder: Recorder, policies: PolicyBook, roster: Roster = DEVELOPMENT) -> None:
         self._store = store
         self._recorder = recorder
         self._policies = policies
+        self._roster = roster
         self._feed = Feed(store, recorder)
         self.index = SubscriberIndex()
 
@@ -133,11 +136,12 @@ class ScreeningService:
         Raises RefusedError (ROLE_NOT_ALLOWED, NOT_SERVED).
         """
         require_role(caller, Role.SCREENER, Role.CARRIER, Role.PLATFORM)
-        subscriber = self.index.find(redirecting or question.called)
-        if caller.role is Role.CARRIER and subscriber is not None and subscriber.carrier != caller.party:
-            raise RefusedError(Reason.NOT_SERVED, "another carrier serves this number")
         if caller.role is Role.PLATFORM:
             self._require_own_line(caller, question)
+        elif (carrier := screened_carrier(caller, self._roster)) is not None:
+            subscriber = self.index.find(redirecting or question.called)
+            if subscriber is not None:
+                check_served(subscriber.carrier, carrier)
         return self.decide(Call(question, redirecting), self._policies.current)
 
     def decide(self, call: Call, policy: Policy) -> Screened:

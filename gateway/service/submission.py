@@ -21,15 +21,13 @@ from gateway.domain.policy import Policy
 from gateway.domain.preferences import Medium
 from gateway.domain.subscription import Leg, Subscriber
 from gateway.service.access import not_served, seen_by
-from gateway.service.books import CapabilityBook, PolicyBook
 from gateway.service.guardians import GuardianDesk, due_rows, news_rows
 from gateway.service.leg_rows import leg_rows, reminder_rows
-from gateway.service.outbox import Origin, OutboxSealer
-from gateway.service.record import Recorder
+from gateway.service.outbox import Origin
 from gateway.service.registrar import Registrar
 from gateway.service.restriction import notices_seen, restriction_rows
 from gateway.service.rules import RULES, policy_seen
-from gateway.service.subjects import Subject, Subjects
+from gateway.service.subjects import Subject
 from gateway.service.views import Outcome, SubscriptionView
 from gateway.store.base import Decision, Reads, View
 from gateway.store.rows import AnswerRow, OutboxRow
@@ -70,26 +68,18 @@ Result = Outcome | RefusedError | Repeated
 class SubmissionUnit:
     """Decides one instruction."""
 
-    def __init__(
-        self,
-        instruction: Instruction,
-        recorder: Recorder,
-        sealer: OutboxSealer,
-        policies: PolicyBook,
-        capabilities: CapabilityBook,
-    ) -> None:
+    def __init__(self, instruction: Instruction, registrar: Registrar) -> None:
         self._instruction = instruction
-        self._recorder = recorder
-        self._subjects = Subjects(recorder)
-        self._sealer = sealer
-        self._policies = policies
-        self._capabilities = capabilities.get(instruction.carrier)
-        self._desk = GuardianDesk(Registrar(recorder, policies, capabilities), instruction)
+        self._registrar = registrar
+        self._subjects = registrar.subjects
+        self._sealer = registrar.sealer
+        self._capabilities = registrar.capabilities.get(instruction.carrier)
+        self._desk = GuardianDesk(registrar, instruction)
         self._number_key = self._subjects.number_key(instruction.number)
         self._written = write_instruction(instruction)
         self._digest = content_digest(self._written)
         # What stands beside the log in clear must not tell a number to whoever tries all of them.
-        self._named = recorder.vault.content_digest(self._digest)
+        self._named = registrar.recorder.vault.content_digest(self._digest)
         self._answer_key = answer_key(instruction, self._named)
         self._former_key = answer_key(instruction, self._digest)
 
@@ -108,7 +98,7 @@ class SubmissionUnit:
             return Decision(Repeated(first.index) if same else RefusedError(Reason.ID_REUSED, "another use of this id"))
         instruction = self._instruction
         subject = self._subjects.holder(view, self._number_key) or self._subjects.begin(view, instruction.number)
-        policy = policy_seen(view, self._policies, self._recorder)
+        policy = policy_seen(view, self._registrar.policies, self._registrar.recorder)
         found = self._desk.find(view, subject, policy)
         step = take_order(
             subject.state,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import StrEnum
 
 from gateway.domain.instruction import Verdict
 from gateway.domain.knowledge import ReportedEffect
 from gateway.domain.preferences import Medium
 from gateway.domain.subscription import Subscriber
+from gateway.domain.ties import NO_TIES
 from optout.kit.number import PhoneNumber
 from optout.kit.values import dataclass
 
@@ -19,6 +21,10 @@ class SubscriptionView:
     subscriber: Subscriber
     medium: Medium
     revision: int
+
+    def for_screening(self) -> SubscriptionView:
+        """Without who acts for whom, which is the serving carrier's alone."""
+        return replace(self, subscriber=self.subscriber.with_ties(NO_TIES))
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +127,10 @@ class FeedRange:
     touches_rules: bool = False
     erased: tuple[ErasedRow, ...] = ()
 
+    def for_screening(self) -> FeedRange:
+        """As screeners see it: nobody's ties, and no claims, which are the prefixes' carriers' to contest."""
+        return replace(self, views=tuple(view.for_screening() for view in self.views), claims=())
+
 
 @dataclass(frozen=True, slots=True)
 class ClaimPage:
@@ -136,3 +146,7 @@ class SnapshotPart:
 
     revision: int
     views: tuple[SubscriptionView, ...]
+
+    def for_screening(self) -> SnapshotPart:
+        """As screeners see it: nobody's ties."""
+        return replace(self, views=tuple(view.for_screening() for view in self.views))

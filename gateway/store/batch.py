@@ -95,19 +95,15 @@ class Writes:
 
 def merge_reads(reads: Iterable[Reads]) -> Reads:
     """Name once what several units want to see."""
+    every = tuple(reads)
     # Dictionaries, not sets: the same batch asks the engine in the same order.
-    numbers: dict[NumberKey, None] = {}
-    subjects: dict[Label, None] = {}
-    answers: dict[bytes, None] = {}
-    outbox: dict[str, None] = {}
-    types: dict[int, None] = {}
-    for each in reads:
-        numbers.update(dict.fromkeys(each.numbers))
-        subjects.update(dict.fromkeys(each.subjects))
-        answers.update(dict.fromkeys(each.answers))
-        outbox.update(dict.fromkeys(each.outbox))
-        types.update(dict.fromkeys(each.types))
-    return Reads(tuple(numbers), tuple(subjects), tuple(answers), tuple(outbox), tuple(types))
+    return Reads(
+        tuple(dict.fromkeys(key for each in every for key in each.numbers)),
+        tuple(dict.fromkeys(label for each in every for label in each.subjects)),
+        tuple(dict.fromkeys(key for each in every for key in each.answers)),
+        tuple(dict.fromkeys(id_ for each in every for id_ in each.outbox)),
+        tuple(dict.fromkeys(kind for each in every for kind in each.types)),
+    )
 
 
 class Batch:

@@ -124,29 +124,12 @@ def decode_payload(payload: bytes) -> dict[str, Any]:
 def _is_plainly_canonical(fields: object, payload: bytes) -> bool:
     """True of most canonical payloads and of no others: the rest is looked at value by value.
 
-    What is written again as it was has its keys in order and once, and its integers in range; few brackets nest
-    shallowly.
+    What is written again as it was has its keys in order and once, and its integers in range. A fraction or an exponent
+    would stand behind a colon, a comma or a bracket once digits and signs are gone; few brackets nest shallowly.
     """
-    if type(fields) is not dict or _write(fields) != payload or _may_have_fraction(payload):
+    if type(fields) is not dict or _write(fields) != payload or b":." in payload.translate(_MARK_POINTS, _UNMARKED):
         return False
     return payload.count(b"{") + payload.count(b"[") <= _MAX_DEPTH or _is_shallow(fields, _MAX_DEPTH)
-
-
-def _may_have_fraction(payload: bytes) -> bool:
-    """False only if none of the numbers that orjson wrote has a fraction or an exponent.
-
-    It writes a point between two digits, or else one digit and an ``e``. A number stands behind a colon, a comma or a
-    bracket, which the marks make one.
-    """
-    marked = payload.translate(_MARKS)
-    if b":0e" in marked or b":-0e" in marked:
-        return True
-    before, point, rest = marked.partition(b"0.0")
-    while point:
-        if before.rstrip(b"0")[-1:] in _BEFORE_NUMBERS:
-            return True
-        before, point, rest = rest.partition(b"0.0")
-    return False
 
 
 def _is_shallow(value: Any, depth: int) -> bool:
@@ -182,8 +165,9 @@ def _read_int(text: str) -> int:
 
 
 _DECODER = json.JSONDecoder(parse_int=_read_int, parse_float=_refuse_number, parse_constant=_refuse_number)
-_MARKS = bytes.maketrans(b",[123456789", b"::000000000")
-_BEFORE_NUMBERS = frozenset({b":", b"-"})
+_MARK_POINTS = bytes.maketrans(b",[eE", b"::..")
+_UNMARKED = bytes(set(range(256)) - set(b'",:[.eEus'))
+"""All but what shows where a fraction stands, and the letters by which ``true`` and ``false`` are none."""
 _NESTED = frozenset({dict, list})
 _PLAIN = frozenset({str, bool, type(None)})
 

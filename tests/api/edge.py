@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -24,14 +24,13 @@ from gateway.service.interceptions import InterceptionBook
 from gateway.service.operations import OperationsService
 from gateway.service.operator_keys import OperatorKeys
 from gateway.service.policy import PolicyService
-from gateway.service.roster import DEVELOPMENT
 from gateway.service.screening import ScreeningService
 from gateway.telemetry import Telemetry
 from optout.kit.certificates import files_of, make_development_ca
 from optout.kit.identity import Identity, Role
 from optout.kit.tls import TlsFiles, channel_credentials, channel_options
 from optout.v1 import audit_pb2_grpc, number_pb2_grpc, policy_pb2_grpc, registry_pb2_grpc, screening_pb2_grpc
-from tests.service.house import MOBILE, PLATFORM, SCREENER, TELECOM, House, open_house
+from tests.service.house import MOBILE, ROSTER, SCREENER, TELECOM, House, open_house
 
 GATEWAY = Identity(Role.GATEWAY, "gateway")
 OTHER_OPERATOR = Identity(Role.OPERATOR, "operator-b")
@@ -41,7 +40,6 @@ GHOST = Identity(Role.CARRIER, "ghost")
 
 STRANGERS = tuple(Identity(role, "stranger") for role in Role if role not in {Role.CARRIER, Role.GATEWAY})
 """One of each role that the authority has certified and the roster does not know."""
-ROSTER = replace(DEVELOPMENT, platforms=(PLATFORM.party,), witnesses=(WITNESS.party,))
 
 PARTIES = (GATEWAY, MOBILE, TELECOM, *ROSTER.parties(), GHOST, *STRANGERS)
 
@@ -130,7 +128,7 @@ class Edge:
 async def open_edge(folder: Path, keys: OperatorKeys | None = None, **changes: object) -> AsyncIterator[Edge]:
     """A gateway over a store in memory, behind mTLS unless told otherwise. ``keys`` are operators' offline keys."""
     async with open_house() as house:
-        screening = ScreeningService(house.store, house.recorder, house.policies)
+        screening = ScreeningService(house.store, house.recorder, house.policies, ROSTER)
         await screening.load()
         telemetry = Telemetry()
         policy = PolicyService(house.store, house.recorder, house.policies, screening, keys, house.clock, ROSTER)
@@ -141,7 +139,7 @@ async def open_edge(folder: Path, keys: OperatorKeys | None = None, **changes: o
             house.numbers,
             screening,
             policy,
-            InterceptionBook(house.store, house.recorder, house.policies),
+            InterceptionBook(house.store, house.recorder, house.policies, ROSTER),
             OperationsService(house.store, house.recorder),
             AuditService(house.store, house.recorder, house.policies, rooms),
             known_party(house.policies, ROSTER),

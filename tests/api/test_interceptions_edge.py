@@ -2,6 +2,7 @@
 
 import re
 
+import grpc
 import pytest
 
 from gateway.api.fields import write_time
@@ -12,9 +13,9 @@ from gateway.domain.interception import Interception, InterceptionAction
 from gateway.domain.policy import DecidingRule
 from gateway.domain.preferences import InterceptionNotice, NoticeChoice
 from optout.v1 import errors_pb2, screening_pb2, screening_pb2_grpc
-from tests.api.edge import open_edge
+from tests.api.edge import info_of, open_edge
 from tests.domain.samples import FRIEND, NUISANCE, OWN
-from tests.service.house import SCREENER, TELECOM
+from tests.service.house import MOBILES_SCREENER, SCREENER, TELECOM, TELECOMS_SCREENER
 
 CALL_MS = 1_790_000_000_000
 
@@ -78,6 +79,21 @@ async def test_report_when_another_carriers_then_it_is_refused_with_its_reason(p
         await edge.house.submit(Open(), channel=Channel.HOTLINE)
         (answer,) = await report(edge, TELECOM, dealt())
         assert (answer.reason, answer.revision) == (errors_pb2.ERROR_REASON_NOT_SERVED, 0)
+
+
+async def test_screener_of_one_carrier_when_it_asks_and_reports_beyond_it_then_refused_with_the_reason(pki):
+    async with open_edge(pki) as edge:
+        await edge.house.submit(Open(), channel=Channel.HOTLINE)
+        await edge.catch_up()
+        asked = screening_pb2.ScreenRequest(called=OWN)
+        assert (await (await edge.screener(MOBILES_SCREENER)).Screen(asked)).verdict == screening_pb2.VERDICT_ALLOW
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await (await edge.screener(TELECOMS_SCREENER)).Screen(asked)
+        assert (caught.value.code(), info_of(caught.value).reason) == (grpc.StatusCode.PERMISSION_DENIED, "NOT_SERVED")
+        (answer,) = await report(edge, TELECOMS_SCREENER, dealt())
+        assert answer.reason == errors_pb2.ERROR_REASON_NOT_SERVED
+        (answer,) = await report(edge, MOBILES_SCREENER, dealt())
+        assert answer.revision == 2
 
 
 def test_report_when_whole_then_read_field_by_field():

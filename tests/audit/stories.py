@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import pytest
 
+from gateway.domain.capability import ItemCapability
 from gateway.domain.effects import SERVICE, EffectState
 from gateway.domain.errors import RefusedError
 from gateway.domain.instruction import (
@@ -25,6 +26,7 @@ from gateway.domain.instruction import (
     EditList,
     EndGuardian,
     Erase,
+    ExpectedEffect,
     Item,
     ItemKind,
     Open,
@@ -87,6 +89,11 @@ async def orders(registry: Registry) -> None:
     untold = replace(untold, evidence=replace(untold.evidence, separate_consent=Consent.NOT_ASKED))
     await house.registry.submit(MOBILE, untold)
     await house.submit(Open(Preferences(refused_categories=("loan",))), number=THIRD)
+    short = {ItemKind.REJECT_NUMBER: (ItemCapability(ExpectedEffect.FULL, cap=1),)}
+    await registry.declare(replace(platform("unicom"), items=short))
+    theirs = {"number": parse_number("13000130000"), "carrier": "unicom", "channel": Channel.HOTLINE}
+    for action in (Open(), EditList(allow=False, add=(NUISANCE,)), EditList(allow=False, add=(FRIEND,))):
+        await house.submit(action, **theirs)
 
 
 async def effects(registry: Registry) -> None:

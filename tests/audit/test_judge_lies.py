@@ -182,6 +182,20 @@ LIES = (
         OUTCOME,
         "verdict",
     ),
+    Lie(
+        "a limitation that nobody declared",
+        "orders",
+        mended("instruction", in_verdict(limitation="x"), is_first_change),
+        OUTCOME,
+        "verdict",
+    ),
+    Lie(
+        "a list longer than its carrier declared",
+        "orders",
+        decided(refused("LIST_FULL")),
+        OUTCOME,
+        "done where LIST_FULL",
+    ),
     Lie("an instruction with another digest", "orders", changed("instruction", digest="00" * 32), OUTCOME, "digest"),
     Lie(
         "an instruction of another number",

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from adapters.carrier.base import ConsentData
 from adapters.carrier.rpc import Advice, GatewayError
+from adapters.mobile import CARRIER
 from adapters.wire.app_order import AppOrderError, read_order
 from gateway.domain.instruction import AskGuardian, Confirm, Disposition
 from gateway.domain.ties import GuardianScope
@@ -19,7 +22,10 @@ from tests.carrier.account_rig import APP_KEY, NATIONAL, NUMBER, AccountRig, ope
 from tests.carrier.waiting import leaks
 
 WARD = "13300133000"
-NOTICE = sha256(b"what the app showed").hexdigest()
+assert CARRIER.data.account is not None
+CONSENT = CARRIER.data.account.consent
+NOTICE = CONSENT.digest.hex()
+FORMER = ConsentData("2026-05", "以前的告知。", ("以前的接收方",), ("以前的目的",))
 OPEN = {
     "serial": "A1",
     "number": NATIONAL,
@@ -51,6 +57,39 @@ async def test_open_when_booked_by_app_then_open_with_the_consent_as_evidence(ri
     assert evidence.separate_consent == types_pb2.CONSENT_GIVEN
     assert (evidence.notice_version, evidence.notice_digest.hex()) == ("2026-11", NOTICE)
     assert list(evidence.proofs) == [types_pb2.PROOF_ONE_TAP_LOGIN]
+    assert tuple(evidence.recipients) == CONSENT.recipients
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        {"notice_digest": sha256(b"what the app showed").hexdigest()},
+        {"notice_version": "2026-05"},
+        {"notice_version": "2026-05", "notice_digest": FORMER.digest.hex()},
+    ],
+    ids=["another text", "another version", "a notice that is none of the carrier's"],
+)
+async def test_open_when_the_notice_is_not_one_of_the_carriers_then_refused(
+    rig: AccountRig, named: dict[str, str]
+) -> None:
+    assert await rig.book_by_app(OPEN | named) == (400, {"reason": "unknown_notice"})
+    assert rig.gateway.seen == []
+
+
+async def test_open_when_the_app_shows_a_former_notice_then_it_is_the_evidence(tmp_path: Path) -> None:
+    assert CARRIER.data.account is not None
+    account = replace(CARRIER.data.account, former_consents=(FORMER,))
+    carrier = replace(CARRIER, data=replace(CARRIER.data, account=account))
+    async with open_account(tmp_path, carrier=carrier) as rig:
+        named = {"notice_version": FORMER.version, "notice_digest": FORMER.digest.hex()}
+        assert (await rig.book_by_app(OPEN | named))[0] == 200
+        assert (await rig.book_by_app(OPEN | {"serial": "A2"}))[0] == 200
+        former, present = (instruction.evidence for instruction in rig.gateway.seen)
+        assert (former.notice_version, former.notice_digest) == (FORMER.version, FORMER.digest)
+        assert (tuple(former.recipients), tuple(former.purposes)) == (FORMER.recipients, FORMER.purposes)
+        assert tuple(present.recipients) == CONSENT.recipients
+        mixed = {"notice_version": FORMER.version, "notice_digest": NOTICE}
+        assert await rig.book_by_app(OPEN | {"serial": "A3"} | mixed) == (400, {"reason": "unknown_notice"})
 
 
 async def test_booking_when_sent_again_freshly_signed_then_first_outcome_again(rig: AccountRig) -> None:

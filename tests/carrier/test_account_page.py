@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from hashlib import sha256
 from pathlib import Path
+from urllib.parse import urlencode
 
+import aiohttp
 import pytest
 
 from adapters.carrier.account.session import COOKIE, Sessions
@@ -75,6 +78,28 @@ async def test_page_when_number_is_bound_by_token_then_closed_and_opens_with_con
     assert tuple(evidence.recipients) == account.consent.recipients
     assert list(evidence.proofs) == [types_pb2.PROOF_ONE_TAP_LOGIN]
     assert (await rig.state()).state == STATE.ENROLMENT_STATE_OPEN
+
+
+async def test_form_when_it_books_then_the_digest_of_its_bytes_is_evidence(rig: AccountRig, browser: Browser) -> None:
+    await rig.bind()
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    bodies = []
+    for form, field in (("open", CONSENT), ("reject_add", ("value", "400-123-4567"))):
+        hidden = (await browser.visit()).forms[form]
+        bodies.append(urlencode([*hidden.items(), field]).encode())
+        async with rig.http.post(f"{rig.url}/account/{form}", data=bodies[-1], headers=headers) as answer:
+            assert answer.status == 200
+    digests = [instruction.evidence.original_digest for instruction in rig.gateway.seen]
+    assert digests == [sha256(body).digest() for body in bodies]
+
+
+async def test_form_when_it_is_sent_as_something_else_then_it_has_no_token(rig: AccountRig, browser: Browser) -> None:
+    await rig.bind()
+    fields = dict([*(await browser.visit()).forms["open"].items(), CONSENT])
+    for body in (aiohttp.MultipartWriter("form-data"), json.dumps(fields).encode(), b"\xff=\xfe&form_token=%ff", b""):
+        async with rig.http.post(f"{rig.url}/account/open", data=body) as answer:
+            assert answer.status == 403
+    assert rig.gateway.seen == []
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,12 @@ def read(tmp_path: Path, text: str) -> AdapterConfig:
     return load(AdapterConfig, file=file)
 
 
+@pytest.mark.parametrize("bound", ["window = 0", "request_attempts = 0", "rate_per_s = 0", "window = -1"])
+def test_link_when_a_number_is_out_of_bounds_then_it_is_refused(tmp_path: Path, bound: str) -> None:
+    with pytest.raises(ConfigError, match="BAD_VALUE: links"):
+        read(tmp_path, TELECOM.replace("port = 8890", f"port = 8890\n{bound}"))
+
+
 def test_link_when_of_smgp_then_its_switches_are_read(tmp_path: Path) -> None:
     [link] = read(tmp_path, TELECOM).links
     assert (link.protocol, link.hours_begin) == (LinkProtocol.SMGP, "07:30")

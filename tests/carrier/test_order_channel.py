@@ -225,6 +225,18 @@ async def test_order_when_it_awaits_the_subscriber_then_the_agent_sees_until_whe
     assert booked.answer.items == (ItemAnswer("service", Result.NEEDS_CONFIRMATION),)
 
 
+async def test_order_when_the_network_falls_short_then_the_agent_reads_how(rig: OrderRig, gateway: FakeGateway) -> None:
+    def decide(_: types_pb2.Instruction, outcome: types_pb2.Outcome) -> None:
+        for value in ("loan", "insurance"):
+            item = types_pb2.Item(kind=types_pb2.ITEM_KIND_CATEGORY, value=value)
+            outcome.items.add(item=item, disposition=types_pb2.DISPOSITION_DONE, limitation="贷款与保险合并拦截")
+
+    gateway.decide = decide
+    booked = await rig.book(replace(OPEN, verb=Verb.SET_CATEGORIES, refuse=("loan", "insurance")))
+    assert booked.answer is not None
+    assert booked.answer.state_text.count("贷款与保险合并拦截") == 1
+
+
 async def test_order_when_items_differ_then_each_is_told(rig: OrderRig, gateway: FakeGateway) -> None:
     def decide(_: types_pb2.Instruction, outcome: types_pb2.Outcome) -> None:
         for value, disposition, reason in (

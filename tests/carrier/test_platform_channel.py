@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -36,6 +36,7 @@ NUMBER, NUISANCE, LOAN_LINE = "+8613800138000", "+8613700137000", "+861059990001
 SECRET = "platform-secret"
 DATA = PlatformData({"VOLTE_OFF": "请发送KTVOLTE到10086开通VoLTE"})
 FAST = PlatformConfig(poll_s=0.02, retry_first_s=0.01, retry_most_s=0.05)
+IMPATIENT = replace(FAST, report_grace_s=0.05)
 
 
 @dataclass
@@ -44,6 +45,11 @@ class Rig:
     gateway: Listener
     journal: MemoryJournal
     channel: PlatformChannel
+    metrics: Metrics
+
+    def count(self, event: str) -> float:
+        labels = {"carrier": "mobile", "event": event}
+        return self.metrics.registry.get_sample_value("optout_adapter_platform_total", labels) or 0.0
 
     async def order(self, request: carrier_pb2.ApplyRequest) -> None:
         subscription = request.subscription
@@ -58,17 +64,23 @@ class Rig:
                 await asyncio.sleep(0.005)
 
 
-def make_channel(simulator: PlatformSimulator, journal: MemoryJournal, gateway: Listener) -> PlatformChannel:
+def make_channel(
+    simulator: PlatformSimulator,
+    journal: MemoryJournal,
+    gateway: Listener,
+    metrics: Metrics,
+    config: PlatformConfig = FAST,
+) -> PlatformChannel:
     client = PlatformClient(simulator.url, SECRET, timeout_s=30.0)
-    return PlatformChannel(client, journal, gateway, Metrics("mobile"), SystemClock(), FAST, DATA)
+    return PlatformChannel(client, journal, gateway, metrics, SystemClock(), config, DATA)
 
 
 @asynccontextmanager
-async def open_rig(**settings: Any) -> AsyncIterator[Rig]:
+async def open_rig(config: PlatformConfig = FAST, **settings: Any) -> AsyncIterator[Rig]:
     simulator = PlatformSimulator(PlatformSettings(SECRET, lines={"+861059990": "loan"}, **settings))
     await simulator.start()
-    journal, gateway = MemoryJournal(), Listener()
-    rig = Rig(simulator, gateway, journal, make_channel(simulator, journal, gateway))
+    journal, gateway, metrics = MemoryJournal(), Listener(), Metrics("mobile")
+    rig = Rig(simulator, gateway, journal, make_channel(simulator, journal, gateway, metrics, config), metrics)
     await rig.channel.start()
     try:
         yield rig
@@ -188,7 +200,7 @@ async def test_channel_when_begun_anew_then_it_goes_on_from_the_place_that_is_do
             await asyncio.sleep(0)
         await rig.channel.stop(1.0)
         rig.simulator.call(NUMBER, LOAN_LINE)
-        rig.channel = make_channel(rig.simulator, rig.journal, rig.gateway)
+        rig.channel = make_channel(rig.simulator, rig.journal, rig.gateway, rig.metrics)
         await rig.channel.start()
         await rig.gateway.until(stopped=1)
         assert len(rig.gateway.applied) == 1
@@ -221,3 +233,34 @@ async def test_client_when_asked_to_read_back_then_what_is_in_force_comes() -> N
         await rig.gateway.until(applied=1)
         assert await client.read(NUMBER) == make_wanted(make_order())
         await client.close()
+
+
+async def test_order_when_the_platform_lost_it_then_it_is_read_back_and_told_again_until_it_is_reported() -> None:
+    async with open_rig(IMPATIENT, apply_delay_s=3600) as rig:
+        await rig.order(make_order())
+        await rig.simulator.wait_for(PlatformFilter(PlatformPath.PROVISION))
+        await rig.until_carried()
+        rig.simulator.reset()
+        rig.simulator.set_delay(0)
+        await rig.gateway.until(applied=1)
+        assert rig.simulator.book.in_force[NUMBER] == make_wanted(make_order())
+        assert rig.count("told_again") >= 1
+
+
+async def test_order_when_it_is_in_force_and_not_reported_then_that_is_counted_and_not_assumed() -> None:
+    async with open_rig(IMPATIENT, apply_delay_s=3600) as rig:
+        rig.simulator.book.in_force[NUMBER] = make_wanted(make_order())
+        await rig.order(make_order())
+        async with asyncio.timeout(30):
+            while not rig.count("unreported"):
+                await asyncio.sleep(0.005)
+        assert rig.gateway.applied == []
+
+
+async def test_order_when_reported_in_time_then_it_is_not_read_back() -> None:
+    async with open_rig(IMPATIENT) as rig:
+        await rig.order(make_order())
+        await rig.gateway.until(applied=1)
+        await rig.order(make_order("a-2", 2))
+        await rig.gateway.until(applied=2)
+        assert rig.count("told_again") == rig.count("unreported") == 0

@@ -63,3 +63,15 @@ async def test_adapter_when_the_platform_secret_is_missing_then_does_not_start(
     with pytest.raises(ConfigError, match="nowhere"):
         async with running_adapter(config, carrier=mobile.CARRIER):
             pass
+
+
+async def test_adapter_when_its_carrier_enforces_by_a_platform_that_is_nowhere_then_does_not_start(
+    tmp_path: Path, gateway: FakeGateway
+) -> None:
+    signed = OrdersConfig(
+        "127.0.0.1:0", sources=(OrderSourceConfig("CRM1", write_secret(tmp_path / "crm.secret", "shared")),)
+    )
+    config = replace(make_config(tmp_path, gateway_port=gateway.port), links=(), orders=signed)
+    with pytest.raises(ConfigError, match=r"platform\.url"):
+        async with running_adapter(config, carrier=unicom.CARRIER):
+            pass

@@ -233,6 +233,23 @@ async def test_yes_when_a_question_of_ours_is_open_then_a_confirmation_with_the_
     assert rig.count("texts", reading="not_ours") == 1
 
 
+async def test_yes_when_the_question_ran_out_then_told_once_that_it_is_too_late_and_nothing_is_asked(rig: Rig) -> None:
+    notice = Notice("n-1", Origin.GATEWAY, SUBSCRIBER, (), 0, FAR_MS)
+    await rig.journal.add_notice(
+        notice, Prompt(SUBSCRIBER, rig.clock.now_ms() - 1, "2026-11.4", b"d" * 32, "n-1", "open")
+    )
+    await rig.link.say(make_mo("Y"))
+    await wait_until(lambda: rig.link.acknowledged and rig.link.sent)
+    (told,) = rig.link.texts
+    assert "已超过确认时限" in told
+    assert rig.gateway.calls == []
+    await rig.link.say(make_mo("Y", 2))
+    await wait_until(lambda: len(rig.link.acknowledged) == 2)
+    assert rig.count("texts", reading="too_late") == 1
+    assert rig.count("texts", reading="not_ours") == 1
+    assert len(rig.link.texts) == 1
+
+
 @pytest.mark.parametrize(
     ("version", "target"), [("2026-11.3", "open"), ("2026-11.4", "closed"), ("2026-11.4", "")], ids=str
 )

@@ -34,9 +34,9 @@ class Mistake:
 
     @property
     def section(self) -> str:
-        """The section it stands in, as fine as people write them."""
+        """The section it stands in: `notices.templates` is one."""
         names = [str(part) for part in self.path[:-1] if isinstance(part, str)]
-        return ".".join(names[:3])
+        return ".".join(names[:2])
 
     def plant(self, carrier: Carrier) -> Carrier:
         """The carrier with this mistake. Raises `ConfigError` if the data cannot be read any more."""

@@ -10,7 +10,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import zipfile
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
@@ -26,6 +25,7 @@ from adapters.testing.sheet import read_sheet
 from adapters.testing.suite import Result, list_names, run_suite
 from optout.kit.config import load
 from optout.kit.redact import find_numbers
+from tests.broadnet import install_broadnet
 from tests.repo.tree import ROOT
 
 CARRIERS = {
@@ -126,13 +126,7 @@ def test_suite_when_a_mistake_is_planted_in_the_envelope_then_fails_by_the_name_
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The fourth carrier as a wheel, unpacked where only its entry point makes it known."""
-    folder = tmp_path_factory.mktemp("broadnet")
-    command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder)]
-    subprocess.run(command, cwd=ROOT / "examples/broadnet", check=True, capture_output=True)
-    (wheel,) = folder.glob("*.whl")
-    zipfile.ZipFile(wheel).extractall(folder / "site")
-    return folder / "site"
+    return install_broadnet(tmp_path_factory.mktemp("broadnet"))
 
 
 def run_command(site: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

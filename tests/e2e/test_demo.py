@@ -25,8 +25,11 @@ async def test_demo_when_played_then_every_scene_verdict_and_cell_is_told(tmp_pa
     assert all(rows[title].count("done") == 3 for title in titles[1:])
     for seen in ("SQJH", "QXJH", "refused by CATEGORY", "GUARDIAN_STATE_ACTIVE", "NOT_SERVED"):
         assert seen in text
-    for seen in ("SECOND_SIGNER_REQUIRED", "VOLTE_OFF", "epoch 2", "HFFSR", "was waited for: mobile"):
+    for seen in ("SECOND_SIGNER_REQUIRED", "VOLTE_OFF", "epoch 2", "HFFSR", "was waited for: mobile", "agent on 10000"):
         assert seen in text
+    for seen in ("page ▸ one-tap login", "menu ▸ 智能消息 → 手机管家", "401 bad_signature"):
+        assert seen in text
+    assert "network ▸ VOLTE_OFF: DEGRADED" in text
     assert [record.getMessage() for record in caplog.records if find_numbers(record.getMessage())] == []
 
 
@@ -51,3 +54,11 @@ async def test_demo_when_a_verdict_deviates_then_it_fails(tmp_path, monkeypatch)
     with pytest.raises(DeviationError):
         async with open_stage(tmp_path) as stage:
             await story.play(stage, lambda _: None)
+
+
+async def test_demo_when_a_channel_was_not_played_then_the_histories_tell(tmp_path, monkeypatch):
+    monkeypatch.setattr(channels, "CHANNELS", (("hotline agent", channels.by_hotline),))
+    async with open_stage(tmp_path) as stage:
+        await channels.play(stage, lambda _: None)
+        with pytest.raises(DeviationError, match="telecom: SMS, hall, WeChat account, one-tap login"):
+            await channels.check(stage, lambda _: None)

@@ -4,9 +4,11 @@ import asyncio
 from pathlib import Path
 
 import grpc
+import pytest
 
 from adapters.simulators.fake_carrier import FakeCarrierSettings
 from adapters.testing import fake_carrier, make_instruction
+from gateway.cli import gateway_process
 from gateway.cli.gateway_process import GatewayPorts, run_gateway
 from gateway.config import CarrierLinkConfig, GatewayConfig, GrpcConfig, HttpConfig, StoreConfig
 from gateway.store.secret_files import make_secrets
@@ -28,7 +30,11 @@ async def open_first(ports: GatewayPorts, number: str) -> types_pb2.Subscription
     return answer.outcome.subscription
 
 
-async def test_first_order_when_a_gateway_starts_anew_then_its_forecast_is_what_the_carrier_declared(tmp_path: Path):
+async def test_first_order_when_a_gateway_starts_anew_then_its_forecast_is_what_the_carrier_declared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A slow machine's carrier needs longer than its moment to answer the first question.
+    monkeypatch.setattr(gateway_process, "FIRST_ANSWER_S", 30.0)
     make_secrets(tmp_path / "secrets")
     store = StoreConfig(path=tmp_path / "registry.sqlite", keys=tmp_path / "keys.sqlite", secrets=tmp_path / "secrets")
     grpc_config = GrpcConfig(listen="127.0.0.1:0", insecure_dev=True, drain_s=0.2)

@@ -35,7 +35,7 @@ WISHES = (
     ("QXFSR", "已关闭"),
 )
 STORIES = (
-    Story(MOBILE, "138", (("KTFSR", "确认"), ("Y", "已开通"), *WISHES)),
+    Story(MOBILE, "138", (("KTFSR", "同意请于"), ("Y", "已开通"), *WISHES)),
     Story(TELECOM, "133", (("KTFSR", "已开通"), *WISHES)),
     Story(UNICOM, "130", (("KTFSR", "不能用短信开通"),), books=False),
 )

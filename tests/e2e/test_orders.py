@@ -152,7 +152,7 @@ def test_desk_when_gateway_and_adapter_are_killed_meanwhile_then_every_order_is_
                 ]
                 bomb.join()
                 assert results == ["done"] * 3
-            federation.ask("13700137000", "KTFSR", "确认")
+            federation.ask("13700137000", "KTFSR", "同意请于")
             pending = book(stub, "query", "13700137000").answer
             assert (pending.state, len(pending.confirm_by)) == ("pending_open", 14)
             assert "待您确认开通" in pending.state_text

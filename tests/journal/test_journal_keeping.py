@@ -22,6 +22,19 @@ async def test_prompt_when_open_then_found_until_it_expires(journal: Journal) ->
     assert await journal.find_prompt(OTHER, T0) is None
 
 
+async def test_prompt_when_it_ran_out_then_a_late_answer_finds_it_for_a_week(engine: Engine) -> None:
+    journal = engine.open()
+    await journal.add_notice(make_notice(), PROMPT)
+    assert await journal.find_late_prompt(NUMBER, T0 + HOUR - 1) is None
+    last = T0 + HOUR + 7 * DAY - 1
+    await journal.purge(Retention(), last)
+    journal = engine.kill_and_open(journal)
+    assert [await journal.find_late_prompt(NUMBER, ms) for ms in (T0 + HOUR, last, last + 1)] == [PROMPT, PROMPT, None]
+    assert await journal.find_late_prompt(OTHER, T0 + HOUR) is None
+    await journal.close_prompt(PROMPT)
+    assert await journal.find_late_prompt(NUMBER, T0 + HOUR) is None
+
+
 async def test_prompt_when_a_newer_one_is_sent_then_that_one_counts(journal: Journal) -> None:
     newer = Prompt(NUMBER, T0 + 2 * HOUR, "2026-2", b"e" * 32, "n-2", "closed")
     await journal.add_notice(make_notice("n-1"), PROMPT)
@@ -101,9 +114,10 @@ async def test_purge_when_things_are_old_then_removed_and_young_ones_stay(journa
     await journal.add_segment(Segment(b"a", 1, b"1", T0))
     await journal.keep_reply("serial", b"reply", T0)
     await journal.take_order(Order("o-1", NUMBER, 1, 5), T0)
-    assert await journal.purge(Retention(), T0 + HOUR - 1) == 0
-    assert await journal.purge(Retention(), T0 + HOUR) == 1
+    assert await journal.purge(Retention(), T0 + HOUR) == 0
     assert await journal.purge(Retention(), T0 + DAY) == 1
+    assert await journal.purge(Retention(), T0 + HOUR + 7 * DAY - 1) == 0
+    assert await journal.purge(Retention(), T0 + HOUR + 7 * DAY) == 1
     assert await journal.purge(Retention(), T0 + 30 * DAY) == 2
     assert await journal.first_reply("serial") is None
     assert await journal.take_order(Order("o-1", NUMBER, 1, 5), T0) is OrderVerdict.NEW

@@ -21,6 +21,7 @@ from gateway.service.outbox import NoticeOrder, OutboxSealer
 from gateway.service.record import Recorder
 from gateway.service.registrar import Registrar
 from gateway.service.registry import RegistryService
+from gateway.service.roster import NATIONAL, Roster
 from gateway.service.signer import LogParts, LogSigner
 from gateway.service.timers import Timers
 from gateway.service.tree import LogTree
@@ -44,6 +45,12 @@ INSTITUTE = Identity(Role.INSTITUTE, "institute")
 OPERATOR = Identity(Role.OPERATOR, "operator-a")
 PLATFORM = Identity(Role.PLATFORM, "sunrise-calls")
 SCREENER = Identity(Role.SCREENER, "switch")
+MOBILES_SCREENER, TELECOMS_SCREENER = (Identity(Role.SCREENER, f"edge-{name}") for name in ("mobile", "telecom"))
+ROSTER = Roster(
+    platforms=(PLATFORM.party,),
+    witnesses=("witness-a",),
+    screeners={SCREENER.party: NATIONAL, MOBILES_SCREENER.party: "mobile", TELECOMS_SCREENER.party: "telecom"},
+)
 
 
 @dataclass(slots=True)
@@ -112,7 +119,7 @@ def house_over(store: Store, keys: KeyStore, clock: FakeClock, capabilities: Cap
 def furnish(store: Store, recorder: Recorder, clock: FakeClock, policies: PolicyBook, book: CapabilityBook) -> House:
     """The services over a store and books that are there already."""
     registrar = Registrar(recorder, policies, book)
-    registry = RegistryService(store, recorder, policies, book)
+    registry = RegistryService(store, recorder, policies, book, ROSTER)
     numbers, timers = NumberService(store, registrar), Timers(store, registrar, clock, Eraser(store, recorder))
     return House(store, recorder, clock, policies, book, registry, numbers, timers)
 

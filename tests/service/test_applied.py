@@ -23,6 +23,7 @@ from gateway.domain.knowledge import ReportedEffect
 from gateway.domain.preferences import Medium, NoticeChoice
 from gateway.service.applied import AppliedBook
 from gateway.service.dispatch import CarrierCallError, CarrierDispatcher
+from gateway.service.outbox import OutboxSealer
 from gateway.service.reconcile import Overdue, Reconciler
 from gateway.service.views import AppliedReport
 from gateway.store.rows import OWN_QUEUE, OutboxKind, OutboxState
@@ -189,7 +190,7 @@ async def test_order_when_its_answer_was_recorded_but_not_that_it_was_sent_then_
         await open_it(house)
         applied = AppliedBook(house.store, house.recorder, house.policies)
         (order,) = [row for row in await house.store.due("mobile", 2**50, 9) if row.kind is OutboxKind.APPLY]
-        sealer = house.registry._sealer
+        sealer = OutboxSealer(house.recorder.vault)
         for effects in (APPLIED, (ReportedEffect(SERVICE, S.DEGRADED),)):
             await applied.take_answer(sealer.open_apply(order), effects, house.clock.now_ms())
         assert (await house.store.head()).size == 2

@@ -12,13 +12,25 @@ from gateway.domain.policy import DecidingRule
 from gateway.domain.preferences import InterceptionNotice, NoticeChoice
 from gateway.service.interceptions import InterceptionBook, InterceptionReport
 from gateway.service.reconcile import Reconciler
+from gateway.service.roster import NATIONAL
 from gateway.service.summaries import Summarised
 from gateway.store.rows import NO_SUBJECT, OWN_QUEUE
 from gateway.tlog.leaf import LeafType, decode_leaf
 from gateway.tlog.opening import encode_payload
 from optout.kit.redact import find_numbers
 from tests.domain.samples import FRIEND, NUISANCE, OWN
-from tests.service.house import INSTITUTE, MOBILE, PLATFORM, SCREENER, TELECOM, House, open_house
+from tests.service.house import (
+    INSTITUTE,
+    MOBILE,
+    MOBILES_SCREENER,
+    PLATFORM,
+    ROSTER,
+    SCREENER,
+    TELECOM,
+    TELECOMS_SCREENER,
+    House,
+    open_house,
+)
 
 A = InterceptionAction
 EACH, DAILY, NONE = InterceptionNotice.EACH, InterceptionNotice.DAILY, InterceptionNotice.NONE
@@ -30,7 +42,8 @@ def told(house: House, id: str = "c1", action=A.REFUSED, called=OWN, caller=NUIS
 
 
 def book(house: House) -> InterceptionBook:
-    return InterceptionBook(house.store, house.recorder, house.policies)
+    roster = replace(ROSTER, screeners={**ROSTER.screeners, "other": NATIONAL})
+    return InterceptionBook(house.store, house.recorder, house.policies, roster)
 
 
 async def open_it(house: House, often=EACH, *, at_night=False) -> None:
@@ -120,7 +133,13 @@ async def test_call_to_a_number_without_subscription_when_reported_then_it_is_co
 
 @pytest.mark.parametrize(
     ("caller", "reason"),
-    [(TELECOM, Reason.NOT_SERVED), (PLATFORM, Reason.ROLE_NOT_ALLOWED), (INSTITUTE, Reason.ROLE_NOT_ALLOWED)],
+    [
+        (TELECOM, Reason.NOT_SERVED),
+        (TELECOMS_SCREENER, Reason.NOT_SERVED),
+        (replace(SCREENER, party="stranger"), Reason.ROLE_NOT_ALLOWED),
+        (PLATFORM, Reason.ROLE_NOT_ALLOWED),
+        (INSTITUTE, Reason.ROLE_NOT_ALLOWED),
+    ],
 )
 async def test_report_when_the_party_may_not_then_it_is_refused(caller, reason):
     async with open_house() as house:
@@ -137,6 +156,15 @@ async def test_own_carrier_when_it_reports_then_the_entry_is_its_own():
         await book(house).take(MOBILE, told(house))
         (entry,) = await house.store.entries(2, 1)
         assert decode_leaf(entry.leaf).actor == house.policies.actor("mobile")
+
+
+async def test_screener_of_one_carrier_when_it_reports_then_its_carriers_subscribers_alone():
+    async with open_house() as house:
+        await open_it(house)
+        assert (await book(house).take(MOBILES_SCREENER, told(house))).fate is Fate.TOLD
+        assert (await house.payloads())[-1]["call"]["reporter"] == "screener/edge-mobile"
+        strange = await book(house).take(TELECOMS_SCREENER, told(house, called=FRIEND))
+        assert strange.fate is Fate.UNREGISTERED
 
 
 async def test_storm_when_each_is_wanted_then_five_texts_and_one_summary_in_the_evening():

@@ -9,9 +9,20 @@ from gateway.domain.errors import Reason, RefusedError
 from gateway.domain.instruction import Channel, EditList, Open
 from gateway.service.screening import ScreeningService
 from gateway.service.views import FeedRange
+from optout.kit.identity import Identity, Role
 from optout.kit.number import parse_number
 from tests.domain.samples import FRIEND, LOAN_LINE, NOON_MS, NUISANCE, OWN
-from tests.service.house import INSTITUTE, MOBILE, PLATFORM, SCREENER, TELECOM, open_house
+from tests.service.house import (
+    INSTITUTE,
+    MOBILE,
+    MOBILES_SCREENER,
+    PLATFORM,
+    ROSTER,
+    SCREENER,
+    TELECOM,
+    TELECOMS_SCREENER,
+    open_house,
+)
 
 
 def question(caller=NUISANCE, called=OWN):
@@ -59,12 +70,17 @@ async def test_forwarded_call_when_screened_then_the_originally_called_party_cou
 async def test_screening_when_the_caller_may_not_ask_then_it_is_refused():
     async with open_house() as house:
         await house.submit(Open())
-        screening = ScreeningService(house.store, house.recorder, house.policies)
+        screening = ScreeningService(house.store, house.recorder, house.policies, ROSTER)
         await screening.load()
         screening.screen(MOBILE, question(), None)
+        screening.screen(MOBILES_SCREENER, question(), None)
+        # Of a forwarded call the wishes of the party originally called count, and so does who serves it.
+        screening.screen(TELECOMS_SCREENER, question(called=OWN), FRIEND)
         screening.screen(PLATFORM, question(LOAN_LINE), None)
         for caller, asked, reason in (
             (TELECOM, question(), Reason.NOT_SERVED),
+            (TELECOMS_SCREENER, question(), Reason.NOT_SERVED),
+            (Identity(Role.SCREENER, "stranger"), question(), Reason.ROLE_NOT_ALLOWED),
             (PLATFORM, question(), Reason.ROLE_NOT_ALLOWED),
             (PLATFORM, question(None), Reason.ROLE_NOT_ALLOWED),
             (INSTITUTE, question(), Reason.ROLE_NOT_ALLOWED),

@@ -49,6 +49,10 @@ async def test_control_when_told_to_book_then_answers_and_history_wait_and_state
         assert [(status.name, status.used_up) for status in state.faults] == [("lost", True)]
         listed = await control.ListHistory(pb.CrmServiceListHistoryRequest(filter=pb.CrmFilter(violating=True)))
         assert [list(entry.violations) for entry in listed.entries] == [["spoilt_taken"]]
+        for desk_name, entries in (("hotline", state.last_index), ("hall", 0)):
+            request = pb.CrmServiceListHistoryRequest(filter=pb.CrmFilter(desk=desk_name))
+            listed = await control.ListHistory(request)
+            assert [entry.desk for entry in listed.entries] == [desk_name] * entries
         await control.Reset(pb.CrmServiceResetRequest())
         assert (await control.GetState(pb.CrmServiceGetStateRequest())).last_index == 0
 

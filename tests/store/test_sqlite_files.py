@@ -12,11 +12,24 @@ from gateway.store.keys import SqliteKeyStore
 from gateway.store.memory import MemoryKeyStore
 from gateway.store.migrate import Schema, load_migrations
 from gateway.store.sqlite import SqliteStore
+from gateway.store.sqlite_fence import SqliteFence
 from gateway.store.sqlite_files import connect_writer
+from gateway.store.sqlite_publication import SqlitePublication
+from gateway.store.sqlite_witness import SqliteWitnessBook
 from gateway.testing.store_case import Note, check_log, label_of, number_key
+from tests.store import make_fixture as made
 from tests.store.make_fixture import ANSWER, KEY, MASTER_KEY, SUBJECTS
 
 FIXTURES = Path(__file__).parent / "fixtures"
+
+
+def versions_of(schema: Schema) -> range:
+    return range(1, len(load_migrations(schema)) + 1)
+
+
+def copy_fixture(schema: Schema, version: int, folder: Path) -> Path:
+    name = schema.name.lower()
+    return Path(shutil.copyfile(FIXTURES / f"{name}-{version}.sqlite", folder / f"{name}.sqlite"))
 
 
 async def make(path):
@@ -61,10 +74,9 @@ def test_schema_when_another_programs_then_it_is_refused_and_left_alone(tmp_path
     connection.close()
 
 
-@pytest.mark.parametrize("version", range(1, len(load_migrations(Schema.REGISTRY)) + 1))
+@pytest.mark.parametrize("version", versions_of(Schema.REGISTRY))
 async def test_fixture_when_opened_then_it_is_brought_up_to_date_and_holds_what_it_held(tmp_path, version):
-    path = tmp_path / "registry.sqlite"
-    shutil.copyfile(FIXTURES / f"registry-{version}.sqlite", path)
+    path = copy_fixture(Schema.REGISTRY, version, tmp_path)
     async with SqliteStore(path, MemoryKeyStore()) as store:
         await check_log(store)
         assert (await store.head()).size == 2 * len(SUBJECTS)
@@ -76,10 +88,32 @@ async def test_fixture_when_opened_then_it_is_brought_up_to_date_and_holds_what_
         assert [row.id for row in await store.due("mobile", 2**60, 9)] == ["n-fixture"]
 
 
-@pytest.mark.parametrize("version", range(1, len(load_migrations(Schema.KEYS)) + 1))
+@pytest.mark.parametrize("version", versions_of(Schema.KEYS))
 def test_key_fixture_when_opened_then_its_keys_can_be_read(tmp_path, version):
-    path = tmp_path / "keys.sqlite"
-    shutil.copyfile(FIXTURES / f"keys-{version}.sqlite", path)
-    keys = SqliteKeyStore(path, MASTER_KEY)
+    keys = SqliteKeyStore(copy_fixture(Schema.KEYS, version, tmp_path), MASTER_KEY)
     assert keys.get((label_of("kept"), label_of("destroyed"))) == {label_of("kept"): KEY}
     keys.close()
+
+
+@pytest.mark.parametrize("version", versions_of(Schema.FENCE))
+def test_fence_fixture_when_opened_then_it_stands_where_it_stood(tmp_path, version):
+    fence = SqliteFence(copy_fixture(Schema.FENCE, version, tmp_path), made.ORIGIN)
+    assert fence.read() == made.POST
+    fence.close()
+
+
+@pytest.mark.parametrize("version", versions_of(Schema.PUBLICATION))
+def test_publication_fixture_when_opened_then_notes_evidence_and_hashes_are_there(tmp_path, version):
+    publication = SqlitePublication(copy_fixture(Schema.PUBLICATION, version, tmp_path))
+    assert tuple(publication.notes(0, 9)) == made.NOTES
+    assert tuple(publication.evidence()) == (made.REFUSAL,)
+    assert tuple(publication.hashes()) == made.HASHES
+    publication.close()
+
+
+@pytest.mark.parametrize("version", versions_of(Schema.WITNESS))
+def test_witness_fixture_when_opened_then_it_knows_what_it_cosigned_and_what_it_refused(tmp_path, version):
+    book = SqliteWitnessBook(copy_fixture(Schema.WITNESS, version, tmp_path), made.WITNESS)
+    assert book.last(made.ORIGIN) == made.COSIGNED
+    assert tuple(book.evidence(made.ORIGIN)) == (made.CONTRADICTION,)
+    book.close()

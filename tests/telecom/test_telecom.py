@@ -14,7 +14,6 @@ from adapters.carrier.commands import Command, CommandContext, CommandTable, Hel
 from adapters.carrier.contract import write_capabilities
 from adapters.carrier.instruction import Text, make_instruction
 from adapters.carrier.notices import NoticeRequest, NoticeWriter
-from adapters.carrier.templates import Renderer
 from adapters.journal.rows import Origin
 from adapters.telecom import CARRIER
 from adapters.wire.longmessage import split_message
@@ -69,7 +68,7 @@ def test_opening_when_one_text_opens_then_it_names_the_published_terms_and_that_
 
 def test_opened_when_opened_with_the_defaults_then_signed_and_one_message() -> None:
     opening = CARRIER.data.opening
-    text = Renderer(CARRIER.data.notices).render(
+    text = NoticeWriter(CARRIER.data.notices).say(
         "opened",
         {
             "categories": ",".join(opening.refused_categories),

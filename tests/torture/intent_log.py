@@ -8,8 +8,8 @@ from typing import Any
 
 from adapters.carrier.account.words import OutcomeWords
 from adapters.carrier.base import CarrierData, find_carrier
+from adapters.carrier.notices import NoticeWriter
 from adapters.carrier.order_answer import make_renderer, write_answer
-from adapters.carrier.templates import Renderer
 from adapters.simulators.control.crm_mapping import write_answer as write_wire
 from adapters.wire.order import Verb
 from gateway.api.mapping_subscription import write_outcome
@@ -116,8 +116,8 @@ def _explain(
 def _texts(instruction: Instruction, verdict: Verdict, now: Subscriber) -> list[str]:
     """What the phone must show of it."""
     notices = choose_notices(instruction.action, verdict, now.leg(instruction.medium), instruction.channel)
-    renderer = Renderer(data_of(instruction.carrier).notices)
-    return [renderer.render(notice.template, notice.parameters) for notice in notices]
+    writer = NoticeWriter(data_of(instruction.carrier).notices)
+    return [writer.say(notice.template, notice.parameters) for notice in notices]
 
 
 def confirmed(told: list[Told]) -> int:

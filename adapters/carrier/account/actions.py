@@ -20,8 +20,8 @@ UNDERSTOOD: Final = "understood"
 class ActionError(ValueError):
     """An action cannot be taken.
 
-    `bad_number`, `bad_time`, `bad_value`, `unknown_action`, `consent_required`, or `not_understood`: what cannot be
-    taken back was not preceded by its warning.
+    `bad_number`, `bad_time`, `bad_value`, `unknown_action`, `consent_required`, `unknown_notice`: what was agreed to is
+    no notice of the carrier's; or `not_understood`: what cannot be taken back was not preceded by its warning.
     """
 
     def __init__(self, reason: str) -> None:

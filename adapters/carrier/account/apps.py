@@ -95,10 +95,14 @@ class AppFace:
         )
 
     def _shown(self, order: AppOrder) -> Shown | None:
+        """The notice that the app showed: one of ours, word for word, or there is no telling what was agreed to."""
         if order.consent is None:
             return None
-        digest = bytes.fromhex(order.notice_digest)
-        return write_shown(self._parts.account.consent, order.notice_version, digest, is_given=order.consent)
+        account, named = self._parts.account, (order.notice_version, order.notice_digest)
+        for notice in (account.consent, *account.former_consents):
+            if named == (notice.version, notice.digest.hex()):
+                return write_shown(notice, notice.version, notice.digest, is_given=order.consent)
+        raise ActionError("unknown_notice")
 
     async def _submit(self, source: Source, set_action: SetAction) -> web.Response:
         instruction = make_instruction(source, set_action)

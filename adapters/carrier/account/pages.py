@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
-from typing import Any, Final
-from urllib.parse import urlencode
+from typing import Final
+from urllib.parse import parse_qs, urlencode
 
 from aiohttp import web
 
@@ -76,6 +76,22 @@ class PageParts:
 
 
 @dataclass(frozen=True, slots=True)
+class _Form:
+    """A form as it was submitted; `digest` is SHA-256 of its body."""
+
+    fields: Mapping[str, list[str]] = field(repr=False)
+    digest: bytes
+
+    def get(self, name: str) -> str:
+        """The first value of a field; empty if it has none."""
+        return self.list(name)[0] if name in self.fields else ""
+
+    def list(self, name: str) -> list[str]:
+        """Every value of a field, in order."""
+        return self.fields.get(name, [])
+
+
+@dataclass(frozen=True, slots=True)
 class _Result:
     """What was done by a form, in words; or that it `warns` before it does anything."""
 
@@ -93,7 +109,7 @@ class PageFace:
         self._words = OutcomeWords(parts.data, parts.account)
         self._opening = write_opening(parts.data.opening)
         self._is_https = parts.config.public_url.startswith("https://")
-        self._binding_forms: dict[str, Callable[[Session, Any], Awaitable[_Result]]] = {
+        self._binding_forms: dict[str, Callable[[Session, _Form], Awaitable[_Result]]] = {
             "bind": self._bind,
             "code": self._send_code,
             "verify": self._verify,
@@ -154,8 +170,8 @@ class PageFace:
         session = self._parts.sessions.read(request.cookies.get(COOKIE, ""))
         if session is None:
             return self._refuse("form_expired", 403)
-        form = await request.post()
-        if not self._parts.sessions.is_form_token(session, str(form.get("form_token", ""))):
+        form = await _read_form(request)
+        if not self._parts.sessions.is_form_token(session, form.get("form_token")):
             return self._refuse("form_expired", 403)
         try:
             result = await self._carry_out(request.match_info["form"], session, form)
@@ -168,13 +184,13 @@ class PageFace:
         self._parts.metrics.count("pages", "taken" if result.status == 200 else "refused")
         return await self._answer(session, result)
 
-    async def _carry_out(self, name: str, session: Session, form: Any) -> _Result:
+    async def _carry_out(self, name: str, session: Session, form: _Form) -> _Result:
         if name in self._binding_forms:
             return await self._binding_forms[name](session, form)
         binding = await self._find_binding(session)
         if name == "open":
             return await self._open(session, binding, form)
-        action, values = _read_form(name, form)
+        action, values = _read_setting(name, form)
         if name == "erase" and UNDERSTOOD not in values:
             return self._warn(binding)
         if name == "protect":
@@ -193,13 +209,13 @@ class PageFace:
             return _Result(self._words.write_refusal("erase", "PROOF_REQUIRED"), 422)
         return _Result(warns=True)
 
-    async def _open(self, session: Session, binding: Binding, form: Any) -> _Result:
+    async def _open(self, session: Session, binding: Binding, form: _Form) -> _Result:
         if self._parts.account.opening is AccountOpening.ELSEWHERE:
             return _Result(self._parts.account.how_to_open, 422)
         shown = self._read_consent(form)
         return await self._submit(session, binding, form, read_action("open", [], self._opening), shown)
 
-    def _read_consent(self, form: Any) -> Shown:
+    def _read_consent(self, form: _Form) -> Shown:
         """Take the separate consent: to the notice that this page shows now, and to no other."""
         consent = self._parts.account.consent
         is_this = form.get("notice_version") == consent.version
@@ -209,9 +225,9 @@ class PageFace:
         return write_shown(consent, consent.version, bytes.fromhex(self._view.consent_digest), is_given=True)
 
     async def _submit(
-        self, session: Session, binding: Binding, form: Any, set_action: SetAction, shown: Shown | None = None
+        self, session: Session, binding: Binding, form: _Form, set_action: SetAction, shown: Shown | None = None
     ) -> _Result:
-        serial = str(form.get("serial", ""))[:_SERIAL_CHARS]
+        serial = form.get("serial")[:_SERIAL_CHARS]
         if not (len(serial) == _SERIAL_CHARS and serial.isascii() and serial.isalnum()):
             raise PageRefusedError("bad_value")
         # A serial is the form's, so a user cannot be given somebody else's first answer.
@@ -223,7 +239,8 @@ class PageFace:
             binding.number,
             binding.proof,
             self._parts.clock.now_ms(),
-            shown=shown,
+            form.digest,
+            shown,
         )
         instruction = make_instruction(source, set_action)
         action = name_action(instruction)
@@ -238,29 +255,29 @@ class PageFace:
         self._parts.metrics.count("submits", disposition)
         return _Result(self._words.write(action, outcome), 422 if disposition == "refused" else 200)
 
-    async def _bind(self, session: Session, form: Any) -> _Result:
+    async def _bind(self, session: Session, form: _Form) -> _Result:
         opens = self._parts.account.opening is AccountOpening.LOGIN
         shown = self._read_consent(form) if opens else None
-        binding = await self._parts.binder.bind_by_token(session.openid, str(form.get("token", "")))
+        binding = await self._parts.binder.bind_by_token(session.openid, form.get("token"))
         if shown is None:
             return _Result(self._view.say("done", "bound"))
         return await self._submit(session, binding, form, read_action("open", [], self._opening), shown)
 
-    async def _send_code(self, session: Session, form: Any) -> _Result:
-        await self._parts.binder.send_code(session.openid, str(form.get("number", "")))
+    async def _send_code(self, session: Session, form: _Form) -> _Result:
+        await self._parts.binder.send_code(session.openid, form.get("number"))
         return _Result(self._view.say("done", "code_sent"))
 
-    async def _verify(self, session: Session, _: Any) -> _Result:
+    async def _verify(self, session: Session, _: _Form) -> _Result:
         """Prove a number that is bound already once more, by a code."""
         binding = await self._find_binding(session)
         await self._parts.binder.send_code(session.openid, binding.number)
         return _Result(self._view.say("done", "code_sent"))
 
-    async def _check_code(self, session: Session, form: Any) -> _Result:
-        await self._parts.binder.bind_by_code(session.openid, str(form.get("code", "")))
+    async def _check_code(self, session: Session, form: _Form) -> _Result:
+        await self._parts.binder.bind_by_code(session.openid, form.get("code"))
         return _Result(self._view.say("done", "bound"))
 
-    async def _unbind(self, session: Session, _: Any) -> _Result:
+    async def _unbind(self, session: Session, _: _Form) -> _Result:
         await self._parts.book.unbind(session.openid)
         return _Result(self._view.say("done", "unbound"))
 
@@ -305,9 +322,15 @@ class PageFace:
         )
 
 
-def _read_form(name: str, form: Any) -> tuple[str, list[str]]:
+async def _read_form(request: web.Request) -> _Form:
+    """Read a form, sent as all of this page's are: any other body has none of their fields."""
+    body = await request.read()
+    return _Form(parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True), sha256(body).digest())
+
+
+def _read_setting(name: str, form: _Form) -> tuple[str, list[str]]:
     """Read a settings form as the name and values of `adapters.carrier.account.actions`."""
     if name != "quiet_hours":
-        return name, [str(value) for value in form.getall("value", []) if str(value).strip()]
-    rows = zip(*(map(str, form.getall(field, [])) for field in ("days", "start", "end")), strict=False)
+        return name, [value for value in form.list("value") if value.strip()]
+    rows = zip(*(form.list(column) for column in ("days", "start", "end")), strict=False)
     return name, [f"{days} {start}-{end}" for days, start, end in rows if days]

@@ -45,6 +45,7 @@ def read_filter(message: pb.CrmFilter) -> CrmFilter:
         result=Result(message.result) if message.result else None,
         after_index=message.after_index,
         violating=message.violating,
+        desk=_read_word(Desk, message.desk),
     )
 
 
@@ -62,6 +63,7 @@ def write_entry(entry: CrmEntry) -> pb.CrmEntry:
         detail=entry.detail,
         fault=entry.fault,
         violations=entry.violations,
+        desk=entry.desk.value,
     )
 
 

@@ -9,7 +9,7 @@ from enum import Enum
 from adapters.simulators.faults import FaultPlan
 from adapters.simulators.spelling import spell_number
 from adapters.wire.answer import Answer, Result
-from adapters.wire.order import Order, Verb
+from adapters.wire.order import Desk, Order, Verb
 
 
 class Event(Enum):
@@ -93,6 +93,7 @@ class CrmEntry:
     detail: str = ""
     fault: str = ""
     violations: tuple[str, ...] = ()
+    desk: Desk = Desk.HOTLINE
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,7 @@ class CrmFilter:
     result: Result | None = None
     after_index: int = 0
     violating: bool = False
+    desk: Desk | None = None
 
     def fits(self, entry: CrmEntry) -> bool:
         """Tell whether the entry is one of those wanted."""
@@ -115,4 +117,5 @@ class CrmFilter:
             and self.serial in ("", entry.serial)
             and self.result in (None, entry.result)
             and (bool(entry.violations) or not self.violating)
+            and self.desk in (None, entry.desk)
         )

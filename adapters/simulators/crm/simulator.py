@@ -179,5 +179,6 @@ class CrmSimulator:
                 detail,
                 fault,
                 tuple(violations),
+                order.desk,
             )
         )

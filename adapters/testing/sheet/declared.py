@@ -26,6 +26,7 @@ def observe_declared(carrier: Carrier) -> Sheet:
             "name": data.name,
             "name_en": data.name_en,
             "service_code": data.service_code,
+            "agents": data.agents,
             "wording": data.notices.version,
         },
         "declares: capabilities": _list_capabilities(data),

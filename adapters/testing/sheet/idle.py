@@ -8,6 +8,7 @@ from typing import Final
 
 from adapters.carrier.base import (
     AccountData,
+    Argument,
     Carrier,
     CarrierData,
     NoticeData,
@@ -43,6 +44,8 @@ def list_idle(data: CarrierData) -> Iterator[str]:
     if data.orders is not None:
         yield from _name("orders.sentences", data.orders.sentences, set(Result))
     told = {_CODE_TEMPLATE} if sms is None else {_CODE_TEMPLATE, *_list_templates(sms)}
+    if sms is not None:
+        yield from _list_idle_templates(sms)
     local = [name for name, template in notices.templates.items() if template.local]
     yield from _name("notices.templates", local, told)
 
@@ -70,12 +73,25 @@ def _list_idle_in_account(account: AccountData, used: frozenset[str]) -> Iterato
     yield from _name("account.templates", account.templates, {_OUTCOME})
 
 
+def _list_idle_templates(sms: SmsData) -> Iterator[str]:
+    """Name the templates that are chosen for texts which the carrier does not take."""
+    plain = SmsData(sms.commands, sms.categories)
+    if not _takes_numbers(sms) and sms.number_help_template != plain.number_help_template:
+        yield "sms.number_help_template"
+    if not sms.refusal_notices and sms.refusal_template != plain.refusal_template:
+        yield "sms.refusal_template"
+
+
+def _takes_numbers(sms: SmsData) -> bool:
+    return any(rule.argument is Argument.NUMBER for rule in sms.commands)
+
+
 def _list_templates(sms: SmsData) -> Iterator[str]:
     """Name the templates that a text can bring."""
     yield from sms.explained.values()
     yield from (rule.help for rule in sms.commands if rule.help)
     yield sms.help_template
-    if any(rule.argument.value == "number" for rule in sms.commands):
+    if _takes_numbers(sms):
         yield sms.number_help_template
     if sms.refusal_notices:
         yield sms.refusal_template

@@ -70,6 +70,7 @@ SITUATIONS: Final[Mapping[str, Mapping[str, Mapping[str, str]]]] = {
     "ported": _EFFECTS,
     "cancelled": {"can be undone": {}, "for good": {"undo_until": ""}},
     "changed": {
+        "falls short": {"done": "category:loan", "limitations": "与保险合并拦截"},
         "nothing": {},
         **_ITEMS,
         **{name: {"done": "notices", **effect} for name, effect in _EFFECTS.items()},
@@ -188,6 +189,7 @@ VALUES: Final[Mapping[str, tuple[str, ...]]] = {
         ("confirm_by", "effective_by", "undo_until", "restricted", "erase_by", "until", "time", "since"), _TIMES
     ),
     **dict.fromkeys(("guardian", "ward", "number"), (_FRIEND, "+864001234567", "somebody")),
+    "limitations": ("与保险合并拦截",),
     **dict.fromkeys(("count", "reject_count", "allow_count", "minutes", "code"), ("7",)),
 }
 """Values of each parameter, and with them some that only a newer gateway would send."""

@@ -10,7 +10,7 @@ from adapters.carrier.account.instructions import write_shown
 from adapters.carrier.account.view import PageFacts, PageView
 from adapters.carrier.base import AccountData, Carrier, CarrierData, CommandRule, SmsData
 from adapters.carrier.commands import Command, CommandContext, CommandTable, Help, Reading, parse_command
-from adapters.carrier.templates import Renderer
+from adapters.carrier.notices import NoticeWriter
 from adapters.journal.account import Binding, ConsentPrompt
 from adapters.testing.browser import Page
 from adapters.testing.sheet.form import Sheet
@@ -100,10 +100,9 @@ def _write(reading: Reading) -> str:
 
 
 def _list_refusals(data: CarrierData, sms: SmsData) -> Mapping[str, str]:
-    renderer = Renderer(data.notices)
+    writer = NoticeWriter(data.notices)
     return {
-        reason: renderer.render(sms.refusal_template, {"action": "open", "reason": reason})
-        for reason in sms.refusal_notices
+        reason: writer.say(sms.refusal_template, {"action": "open", "reason": reason}) for reason in sms.refusal_notices
     }
 
 

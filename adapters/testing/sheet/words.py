@@ -21,8 +21,8 @@ def observe_words(carrier: Carrier) -> Sheet:
     """Say everything once."""
     data, account = carrier.data, carrier.data.account
     parameters = dict(data.notices.parameters) | dict({} if account is None else account.parameters)
-    renderer, writer = Renderer(data.notices), NoticeWriter(data.notices)
-    rows = {f"says: {name}": _say(renderer, writer, name) for name in data.notices.templates}
+    writer = NoticeWriter(data.notices)
+    rows = {f"says: {name}": _say(writer, name) for name in data.notices.templates}
     rows |= {f"writes: {name}": _write_values(data.notices, name, one) for name, one in parameters.items()}
     if account is not None:
         words = OutcomeWords(data, account)
@@ -32,10 +32,10 @@ def observe_words(carrier: Carrier) -> Sheet:
     return {**rows, "sends: pieces of a text": _cut(data.notices)}
 
 
-def _say(renderer: Renderer, writer: NoticeWriter, template: str) -> Mapping[str, str]:
+def _say(writer: NoticeWriter, template: str) -> Mapping[str, str]:
     """Write a notice in each situation, and say what it asks."""
     situations: Mapping[str, Mapping[str, str]] = SITUATIONS.get(template, {"always": {}})
-    lines = {name: renderer.render(template, {**PLAIN, **changes}) for name, changes in situations.items()}
+    lines = {name: writer.say(template, {**PLAIN, **changes}) for name, changes in situations.items()}
     request = NoticeRequest("n-1", Origin.GATEWAY, "+8613800138000", template, PLAIN, 0)
     _, prompt = writer.write(request, 0)
     if prompt is not None:

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from adapters.carrier.base import AccountData, find_carrier
+
 
 @dataclass(frozen=True, slots=True)
 class DemoCarrier:
-    """One carrier. ``smsc``, ``account`` and ``link`` are TOML of its SMS gateway's and its adapter's own."""
+    """One carrier. ``smsc``, ``account`` and ``link`` are TOML of its SMS gateway's and its adapter's own.
+
+    ``subscriber`` comes by text and by the desks, ``account_user`` by the account alone.
+    """
 
     id: str
     name: str
     service_code: str
     subscriber: str
+    account_user: str
     protocol: str
     envelope: str
     login_app: str
@@ -21,12 +27,26 @@ class DemoCarrier:
     account: str = ""
     link: str = ""
 
+    @property
+    def account_data(self) -> AccountData:
+        """Its account, as its data says. Raises LookupError if it has none."""
+        account = find_carrier(self.id).data.account
+        if account is None:
+            raise LookupError(f"{self.id} has no account")
+        return account
+
+    @property
+    def agents(self) -> str:
+        """The number of its agents, as its data says."""
+        return find_carrier(self.id).data.agents
+
 
 TELECOM = DemoCarrier(
     "telecom",
     "China Telecom 中国电信",
     "10001",
     "13300133000",
+    "13300133001",
     "SMGP 3.0",
     "contractroot-xml",
     "ctcc-app",
@@ -37,6 +57,7 @@ MOBILE = DemoCarrier(
     "China Mobile 中国移动",
     "10086",
     "13800138000",
+    "13800138003",
     "CMPP 3.0",
     "interboss",
     "300011999999",
@@ -47,6 +68,7 @@ UNICOM = DemoCarrier(
     "China Unicom 中国联通",
     "10010",
     "13000130000",
+    "13000130002",
     "SGIP 1.2",
     "unibss",
     "cucc-app",

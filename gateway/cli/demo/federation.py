@@ -19,6 +19,7 @@ from optout.kit.ports import pick_port
 
 CRM_SOURCE = "CRM1"
 WECHAT_APP = "wx2c2769f8efd9abc2"
+APP_KEY = "app-1"
 
 LOAN_LINES = "+8610599900"
 
@@ -59,7 +60,8 @@ def lay_out_federation(folder: Path, federation: Federation) -> None:
     make_secrets(folder / "secrets")
     _write_secrets(folder)
     shared = {name: value for name, value in asdict(federation).items() if name != "carriers"}
-    shared |= {"folder": folder, "sp_id": SP_ID, "source": CRM_SOURCE, "wechat_app": WECHAT_APP, "lines": LOAN_LINES}
+    shared |= {"folder": folder, "sp_id": SP_ID, "source": CRM_SOURCE, "lines": LOAN_LINES}
+    shared |= {"wechat_app": WECHAT_APP, "app_key": APP_KEY}
     links = "".join(
         f'\n[carriers.{carrier.id}]\naddress = "127.0.0.1:{federation.carriers[carrier.id].adapter_port}"\n'
         for carrier in CARRIERS
@@ -98,6 +100,7 @@ def _write_secrets(folder: Path) -> None:
         "wechat.token": "demotoken",
         "wechat.aes": "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG",
         "wechat.secret": "demo-app-secret",
+        "app.secret": "demo-key-of-the-app",
         "session.key": os.urandom(32).hex(),
         "journal.key": os.urandom(32).hex(),
     }
@@ -210,6 +213,10 @@ api_url = "http://127.0.0.1:{wechat_port}"
 authorize_url = "http://127.0.0.1:{wechat_port}"
 poll_s = 0.1
 retry_first_s = 0.1
+
+[[account.apps]]
+key_id = "{app_key}"
+secret = "{folder}/app.secret"
 
 [account.login]
 url = "http://127.0.0.1:{login_port}{login_path}"

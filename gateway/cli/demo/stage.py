@@ -6,6 +6,9 @@ Everything is what an operator would run; only the folder is temporary, and the 
 from __future__ import annotations
 
 import asyncio
+import json
+import time
+import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -24,13 +27,14 @@ from adapters.simulators.account_process import LoginSimConfig, WechatConfig, ru
 from adapters.simulators.crm_process import CrmConfig, run_crm
 from adapters.simulators.process import PlatformConfig, SmscConfig, run_platform, run_smsc
 from adapters.testing.browser import Page, PageBrowser
+from adapters.wire.app_order import write_headers
 from gateway.cli.demo.carriers import CARRIERS, DemoCarrier
-from gateway.cli.demo.federation import Federation, lay_out_federation
+from gateway.cli.demo.federation import APP_KEY, Federation, lay_out_federation
 from gateway.cli.gateway_process import run_gateway
 from gateway.config import GatewayConfig
 from optout.kit.certificates import files_of
 from optout.kit.clock import SystemClock
-from optout.kit.config import load
+from optout.kit.config import load, read_secret
 from optout.kit.identity import Identity, Role
 from optout.kit.tls import channel_credentials, channel_options
 from optout.sim.v1 import (
@@ -190,13 +194,30 @@ class Stage:
         )
 
     async def bind(self, place: CarrierStage, user: str, number: str, *fields: tuple[str, str]) -> Page:
-        """Bind a number to a user of an account by one-tap login, on the settings page."""
+        """Bind a number to a user of an account by one-tap login, in a browser of its own."""
+        async with place.browser(user) as browser:
+            return await self.log_in(place, browser, number, *fields)
+
+    async def log_in(self, place: CarrierStage, browser: PageBrowser, number: str, *fields: tuple[str, str]) -> Page:
+        """Bind a number to a browser's user by one-tap login, on the settings page."""
         request = login_pb2.LoginServiceIssueTokenRequest(
             carrier=place.carrier.id, app_id=place.carrier.login_app, number=number
         )
         token = (await self.login.IssueToken(request, timeout=PATIENCE_S)).token
-        async with place.browser(user) as browser:
-            return await browser.submit(await browser.get(), "bind", ("token", token), *fields)
+        return await browser.submit(await browser.get(), "bind", ("token", token), *fields)
+
+    async def book_by_app(
+        self, place: CarrierStage, order: Mapping[str, Any], *, is_forged: bool = False
+    ) -> tuple[int, Any]:
+        """Book as the carrier's own app does, by signed JSON, or as somebody who lacks its key; status and answer."""
+        body = json.dumps({"serial": uuid.uuid4().hex, **order}, ensure_ascii=False).encode()
+        secret = uuid.uuid4().hex if is_forged else read_secret(self.folder / "app.secret")
+        headers = write_headers(APP_KEY, secret, body, time.time_ns() // 1_000_000, uuid.uuid4().hex)
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(f"{place.page_url}/app/bookings", data=body, headers=headers) as answer,
+        ):
+            return answer.status, await answer.json()
 
 
 async def until(look: Callable[[], Awaitable[T]], holds: Callable[[T], bool], what: str) -> T:

@@ -40,7 +40,7 @@ class Scene:
 
 
 SCENES = (
-    Scene("A subscriber asks for the service", "KTFSR", "确认", State.ENROLMENT_STATE_PENDING_OPEN),
+    Scene("A subscriber asks for the service", "KTFSR", "同意请于", State.ENROLMENT_STATE_PENDING_OPEN),
     Scene("and confirms", "Y", "已开通", State.ENROLMENT_STATE_OPEN),
     Scene(
         "Loan marketing is refused",

@@ -64,7 +64,7 @@ class ItemCapability(_message.Message):
     limitation: _builtins.str
     """Optional. How it falls short, in plain words, if degraded; example "与保险合并拦截"."""
     cap: _builtins.int
-    """Optional. The most elements of this kind a subscriber may have; 0 means the policy's cap."""
+    """Optional. The most numbers a list of this kind may have; 0 means the policy's cap. The smaller of both counts."""
     @_builtins.property
     def values(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Optional. Which values it holds for; empty means all; example "loan"."""
@@ -141,7 +141,7 @@ class GetCapabilitiesResponse(_message.Message):
 
     @_builtins.property
     def media(self) -> _containers.RepeatedScalarFieldContainer[_types_pb2.Medium.ValueType]:
-        """Required. The media offered."""
+        """Required. The media offered; orders for others are refused with MEDIUM_NOT_OFFERED. None said means voice."""
 
     def __init__(
         self,

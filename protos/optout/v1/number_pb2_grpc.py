@@ -28,8 +28,9 @@ if _version_not_supported:
 class NumberServiceStub(object):
     """The life of numbers. A prefix is only a hint: without an event, an order that a carrier sends for a number over its
     own link is a provisional claim, accepted and logged, and shown to the prefix's carrier, who may contest it. An order
-    that is refused for another reason claims nothing, nor does a query. Against an event an order is refused with
-    NOT_SERVED.
+    that is refused for another reason claims nothing, nor does a query. An order is refused with NOT_SERVED against an
+    event, against a claim that stands, and, without either, once orders of the prefix's own carrier have changed anything:
+    a subscriber's wishes go to another carrier by an event alone (docs/numbers.md).
 
     Who may call: a carrier, about numbers it gains or loses; the operator, with the national baseline.
     """
@@ -60,8 +61,9 @@ class NumberServiceStub(object):
 class NumberServiceServicer(object):
     """The life of numbers. A prefix is only a hint: without an event, an order that a carrier sends for a number over its
     own link is a provisional claim, accepted and logged, and shown to the prefix's carrier, who may contest it. An order
-    that is refused for another reason claims nothing, nor does a query. Against an event an order is refused with
-    NOT_SERVED.
+    that is refused for another reason claims nothing, nor does a query. An order is refused with NOT_SERVED against an
+    event, against a claim that stands, and, without either, once orders of the prefix's own carrier have changed anything:
+    a subscriber's wishes go to another carrier by an event alone (docs/numbers.md).
 
     Who may call: a carrier, about numbers it gains or loses; the operator, with the national baseline.
     """
@@ -118,8 +120,9 @@ def add_NumberServiceServicer_to_server(servicer, server):
 class NumberService(object):
     """The life of numbers. A prefix is only a hint: without an event, an order that a carrier sends for a number over its
     own link is a provisional claim, accepted and logged, and shown to the prefix's carrier, who may contest it. An order
-    that is refused for another reason claims nothing, nor does a query. Against an event an order is refused with
-    NOT_SERVED.
+    that is refused for another reason claims nothing, nor does a query. An order is refused with NOT_SERVED against an
+    event, against a claim that stands, and, without either, once orders of the prefix's own carrier have changed anything:
+    a subscriber's wishes go to another carrier by an event alone (docs/numbers.md).
 
     Who may call: a carrier, about numbers it gains or loses; the operator, with the national baseline.
     """

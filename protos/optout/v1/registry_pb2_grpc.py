@@ -29,8 +29,9 @@ class RegistryServiceStub(object):
     """The shared opt-out registry. Every accepted change, and every refusal, is one entry of an append-only log; a
     subscription is the fold of its entries.
 
-    Who may call: a carrier writes and reads its own subscribers; a screener reads what screening needs; the institute
-    and the operator read; a platform may not call this service at all.
+    Who may call: a carrier writes and reads its own subscribers; a screener reads what screening needs, of one
+    carrier's subscribers or nationally, as the gateway's roster says; the institute and the operator read; a platform may
+    not call this service at all.
     """
 
     def __init__(self, channel):
@@ -85,8 +86,9 @@ class RegistryServiceServicer(object):
     """The shared opt-out registry. Every accepted change, and every refusal, is one entry of an append-only log; a
     subscription is the fold of its entries.
 
-    Who may call: a carrier writes and reads its own subscribers; a screener reads what screening needs; the institute
-    and the operator read; a platform may not call this service at all.
+    Who may call: a carrier writes and reads its own subscribers; a screener reads what screening needs, of one
+    carrier's subscribers or nationally, as the gateway's roster says; the institute and the operator read; a platform may
+    not call this service at all.
     """
 
     def Submit(self, request, context):
@@ -207,8 +209,9 @@ class RegistryService(object):
     """The shared opt-out registry. Every accepted change, and every refusal, is one entry of an append-only log; a
     subscription is the fold of its entries.
 
-    Who may call: a carrier writes and reads its own subscribers; a screener reads what screening needs; the institute
-    and the operator read; a platform may not call this service at all.
+    Who may call: a carrier writes and reads its own subscribers; a screener reads what screening needs, of one
+    carrier's subscribers or nationally, as the gateway's roster says; the institute and the operator read; a platform may
+    not call this service at all.
     """
 
     @staticmethod

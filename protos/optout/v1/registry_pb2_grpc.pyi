@@ -30,8 +30,9 @@ class RegistryServiceStub:
     """The shared opt-out registry. Every accepted change, and every refusal, is one entry of an append-only log; a
     subscription is the fold of its entries.
 
-    Who may call: a carrier writes and reads its own subscribers; a screener reads what screening needs; the institute
-    and the operator read; a platform may not call this service at all.
+    Who may call: a carrier writes and reads its own subscribers; a screener reads what screening needs, of one
+    carrier's subscribers or nationally, as the gateway's roster says; the institute and the operator read; a platform may
+    not call this service at all.
     """
 
     @_typing.overload
@@ -70,8 +71,9 @@ class RegistryServiceAsyncStub(RegistryServiceStub):
     """The shared opt-out registry. Every accepted change, and every refusal, is one entry of an append-only log; a
     subscription is the fold of its entries.
 
-    Who may call: a carrier writes and reads its own subscribers; a screener reads what screening needs; the institute
-    and the operator read; a platform may not call this service at all.
+    Who may call: a carrier writes and reads its own subscribers; a screener reads what screening needs, of one
+    carrier's subscribers or nationally, as the gateway's roster says; the institute and the operator read; a platform may
+    not call this service at all.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -106,8 +108,9 @@ class RegistryServiceServicer(metaclass=_abc_1.ABCMeta):
     """The shared opt-out registry. Every accepted change, and every refusal, is one entry of an append-only log; a
     subscription is the fold of its entries.
 
-    Who may call: a carrier writes and reads its own subscribers; a screener reads what screening needs; the institute
-    and the operator read; a platform may not call this service at all.
+    Who may call: a carrier writes and reads its own subscribers; a screener reads what screening needs, of one
+    carrier's subscribers or nationally, as the gateway's roster says; the institute and the operator read; a platform may
+    not call this service at all.
     """
 
     @_abc_1.abstractmethod

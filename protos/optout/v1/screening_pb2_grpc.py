@@ -61,14 +61,16 @@ class ScreeningServiceServicer(object):
         """Decides about one call. A number that the registry does not know is an answer, never an error. A switch that hears
         nothing within its own deadline lets the call ring and reports it as failed open.
         Errors: INVALID_ARGUMENT (INVALID_NUMBER) for a called or redirecting number that is no number;
-        FAILED_PRECONDITION (MEDIUM_NOT_OFFERED); PERMISSION_DENIED.
+        FAILED_PRECONDITION (MEDIUM_NOT_OFFERED); PERMISSION_DENIED (ROLE_NOT_ALLOWED; NOT_SERVED for a carrier, and for a
+        screener of one carrier, about another carrier's subscriber).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ReportInterceptions(self, request_iterator, context):
-        """What switches really did with calls. Idempotent by report_id; answered in order, each once it is durable.
+        """What switches really did with calls. Idempotent by report_id; answered in order, each once it is durable. A report
+        of another carrier's subscriber is answered with NOT_SERVED, as Screen is.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -41,10 +41,13 @@ class ScreeningServiceStub:
     """Decides about one call. A number that the registry does not know is an answer, never an error. A switch that hears
     nothing within its own deadline lets the call ring and reports it as failed open.
     Errors: INVALID_ARGUMENT (INVALID_NUMBER) for a called or redirecting number that is no number;
-    FAILED_PRECONDITION (MEDIUM_NOT_OFFERED); PERMISSION_DENIED.
+    FAILED_PRECONDITION (MEDIUM_NOT_OFFERED); PERMISSION_DENIED (ROLE_NOT_ALLOWED; NOT_SERVED for a carrier, and for a
+    screener of one carrier, about another carrier's subscriber).
     """
     ReportInterceptions: _grpc.StreamStreamMultiCallable[_screening_pb2.ReportInterceptionsRequest, _screening_pb2.ReportInterceptionsResponse]
-    """What switches really did with calls. Idempotent by report_id; answered in order, each once it is durable."""
+    """What switches really did with calls. Idempotent by report_id; answered in order, each once it is durable. A report
+    of another carrier's subscriber is answered with NOT_SERVED, as Screen is.
+    """
 
 @_typing.type_check_only
 class ScreeningServiceAsyncStub(ScreeningServiceStub):
@@ -59,10 +62,13 @@ class ScreeningServiceAsyncStub(ScreeningServiceStub):
     """Decides about one call. A number that the registry does not know is an answer, never an error. A switch that hears
     nothing within its own deadline lets the call ring and reports it as failed open.
     Errors: INVALID_ARGUMENT (INVALID_NUMBER) for a called or redirecting number that is no number;
-    FAILED_PRECONDITION (MEDIUM_NOT_OFFERED); PERMISSION_DENIED.
+    FAILED_PRECONDITION (MEDIUM_NOT_OFFERED); PERMISSION_DENIED (ROLE_NOT_ALLOWED; NOT_SERVED for a carrier, and for a
+    screener of one carrier, about another carrier's subscriber).
     """
     ReportInterceptions: _aio.StreamStreamMultiCallable[_screening_pb2.ReportInterceptionsRequest, _screening_pb2.ReportInterceptionsResponse]  # type: ignore[assignment]
-    """What switches really did with calls. Idempotent by report_id; answered in order, each once it is durable."""
+    """What switches really did with calls. Idempotent by report_id; answered in order, each once it is durable. A report
+    of another carrier's subscriber is answered with NOT_SERVED, as Screen is.
+    """
 
 class ScreeningServiceServicer(metaclass=_abc_1.ABCMeta):
     """Screening: may this call ring? Answers come from memory and never from a database.
@@ -80,7 +86,8 @@ class ScreeningServiceServicer(metaclass=_abc_1.ABCMeta):
         """Decides about one call. A number that the registry does not know is an answer, never an error. A switch that hears
         nothing within its own deadline lets the call ring and reports it as failed open.
         Errors: INVALID_ARGUMENT (INVALID_NUMBER) for a called or redirecting number that is no number;
-        FAILED_PRECONDITION (MEDIUM_NOT_OFFERED); PERMISSION_DENIED.
+        FAILED_PRECONDITION (MEDIUM_NOT_OFFERED); PERMISSION_DENIED (ROLE_NOT_ALLOWED; NOT_SERVED for a carrier, and for a
+        screener of one carrier, about another carrier's subscriber).
         """
 
     @_abc_1.abstractmethod
@@ -89,6 +96,8 @@ class ScreeningServiceServicer(metaclass=_abc_1.ABCMeta):
         request_iterator: _MaybeAsyncIterator[_screening_pb2.ReportInterceptionsRequest],
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_screening_pb2.ReportInterceptionsResponse], _abc.AsyncIterator[_screening_pb2.ReportInterceptionsResponse]]:
-        """What switches really did with calls. Idempotent by report_id; answered in order, each once it is durable."""
+        """What switches really did with calls. Idempotent by report_id; answered in order, each once it is durable. A report
+        of another carrier's subscriber is answered with NOT_SERVED, as Screen is.
+        """
 
 def add_ScreeningServiceServicer_to_server(servicer: ScreeningServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

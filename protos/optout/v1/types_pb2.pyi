@@ -475,7 +475,7 @@ class _ExpectedEffectEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Expect
     EXPECTED_EFFECT_FULL: _ExpectedEffect.ValueType  # 1
     """Will be carried out as asked."""
     EXPECTED_EFFECT_DEGRADED: _ExpectedEffect.ValueType  # 2
-    """Will be carried out in part; Item texts say how."""
+    """Will be carried out in part; ItemOutcome.limitation says how."""
     EXPECTED_EFFECT_UNSUPPORTED: _ExpectedEffect.ValueType  # 3
     """The carrier cannot carry it out."""
 
@@ -487,7 +487,7 @@ EXPECTED_EFFECT_UNSPECIFIED: ExpectedEffect.ValueType  # 0
 EXPECTED_EFFECT_FULL: ExpectedEffect.ValueType  # 1
 """Will be carried out as asked."""
 EXPECTED_EFFECT_DEGRADED: ExpectedEffect.ValueType  # 2
-"""Will be carried out in part; Item texts say how."""
+"""Will be carried out in part; ItemOutcome.limitation says how."""
 EXPECTED_EFFECT_UNSUPPORTED: ExpectedEffect.ValueType  # 3
 """The carrier cannot carry it out."""
 Global___ExpectedEffect: _TypeAlias = ExpectedEffect  # noqa: Y015
@@ -1760,12 +1760,15 @@ class ItemOutcome(_message.Message):
     EXPECTED_FIELD_NUMBER: _builtins.int
     EFFECTIVE_BY_FIELD_NUMBER: _builtins.int
     PRECONDITION_FIELD_NUMBER: _builtins.int
+    LIMITATION_FIELD_NUMBER: _builtins.int
     disposition: Global___Disposition.ValueType
     """Output only. What became of it."""
     reason: _errors_pb2.ErrorReason.ValueType
     """Output only. Why it was refused."""
     expected: Global___ExpectedEffect.ValueType
     """Output only. What may be expected of it in the carrier's network, if it is done or will be once it is confirmed."""
+    limitation: _builtins.str
+    """Output only. How the carrier's network falls short of it, in the carrier's words; example "与保险合并拦截"."""
     @_builtins.property
     def item(self) -> Global___Item:
         """Output only. The item."""
@@ -1787,10 +1790,11 @@ class ItemOutcome(_message.Message):
         expected: Global___ExpectedEffect.ValueType = ...,
         effective_by: _timestamp_pb2.Timestamp | None = ...,
         precondition: Global___Precondition | None = ...,
+        limitation: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["effective_by", b"effective_by", "item", b"item", "precondition", b"precondition"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["disposition", b"disposition", "effective_by", b"effective_by", "expected", b"expected", "item", b"item", "precondition", b"precondition", "reason", b"reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["disposition", b"disposition", "effective_by", b"effective_by", "expected", b"expected", "item", b"item", "limitation", b"limitation", "precondition", b"precondition", "reason", b"reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -27,17 +27,17 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from optout.sim.v1 import fault_pb2 as optout_dot_sim_dot_v1_dot_fault__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17optout/sim/v1/crm.proto\x12\roptout.sim.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19optout/sim/v1/fault.proto\"\x83\x03\n\x08\x43rmOrder\x12\x0c\n\x04verb\x18\x01 \x01(\t\x12\x0e\n\x06number\x18\x02 \x01(\t\x12\x0c\n\x04\x64\x65sk\x18\x03 \x01(\t\x12\x11\n\tbooked_by\x18\x04 \x01(\t\x12\x0f\n\x07mandate\x18\x05 \x01(\t\x12\r\n\x05proof\x18\x06 \x01(\t\x12\x16\n\x0enotice_version\x18\x07 \x01(\t\x12\x0f\n\x07\x63onsent\x18\x08 \x01(\t\x12\x0e\n\x06refuse\x18\t \x03(\t\x12\x0e\n\x06\x61\x63\x63\x65pt\x18\n \x03(\t\x12\x0f\n\x07replace\x18\x0b \x01(\x08\x12\x0b\n\x03\x61\x64\x64\x18\x0c \x03(\t\x12\x0e\n\x06remove\x18\r \x03(\t\x12\x10\n\x08segments\x18\x0e \x03(\t\x12\x11\n\ttreatment\x18\x0f \x01(\t\x12\x11\n\tstrangers\x18\x10 \x01(\t\x12\x14\n\x0cinterception\x18\x11 \x01(\t\x12\x10\n\x08\x61t_night\x18\x12 \x01(\x08\x12\x13\n\x0bquiet_hours\x18\x13 \x03(\t\x12\r\n\x05party\x18\x14 \x01(\t\x12\r\n\x05scope\x18\x15 \x01(\t\x12\x0e\n\x06preset\x18\x16 \x01(\t\"\x87\x01\n\x15\x43rmServiceBookRequest\x12&\n\x05order\x18\x01 \x01(\x0b\x32\x17.optout.sim.v1.CrmOrder\x12\x0e\n\x06serial\x18\x02 \x01(\t\x12\x0e\n\x06\x63opies\x18\x03 \x01(\r\x12&\n\x05spoil\x18\x04 \x01(\x0e\x32\x17.optout.sim.v1.CrmSpoil\"p\n\tCrmAnswer\x12\x0e\n\x06result\x18\x01 \x01(\t\x12\r\n\x05retry\x18\x02 \x01(\t\x12\r\n\x05state\x18\x03 \x01(\t\x12\x12\n\nstate_text\x18\x04 \x01(\t\x12\x12\n\nconfirm_by\x18\x05 \x01(\t\x12\r\n\x05items\x18\x06 \x03(\t\"d\n\x16\x43rmServiceBookResponse\x12\x0e\n\x06serial\x18\x01 \x01(\t\x12(\n\x06\x61nswer\x18\x02 \x01(\x0b\x32\x18.optout.sim.v1.CrmAnswer\x12\x10\n\x08\x61ttempts\x18\x03 \x01(\r\"\x87\x02\n\x08\x43rmEntry\x12\r\n\x05index\x18\x01 \x01(\x04\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12&\n\x05\x65vent\x18\x03 \x01(\x0e\x32\x17.optout.sim.v1.CrmEvent\x12\x0e\n\x06serial\x18\x04 \x01(\t\x12\x0e\n\x06number\x18\x05 \x01(\t\x12\x0c\n\x04verb\x18\x06 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x07 \x01(\r\x12(\n\x06\x61nswer\x18\x08 \x01(\x0b\x32\x18.optout.sim.v1.CrmAnswer\x12\x0e\n\x06\x64\x65tail\x18\t \x01(\t\x12\r\n\x05\x66\x61ult\x18\n \x01(\t\x12\x12\n\nviolations\x18\x0b \x03(\t\"\x8b\x01\n\tCrmFilter\x12&\n\x05\x65vent\x18\x01 \x01(\x0e\x32\x17.optout.sim.v1.CrmEvent\x12\x0e\n\x06number\x18\x02 \x01(\t\x12\x0e\n\x06serial\x18\x03 \x01(\t\x12\x0e\n\x06result\x18\x04 \x01(\t\x12\x13\n\x0b\x61\x66ter_index\x18\x05 \x01(\x04\x12\x11\n\tviolating\x18\x06 \x01(\x08\"W\n\x1c\x43rmServiceListHistoryRequest\x12(\n\x06\x66ilter\x18\x01 \x01(\x0b\x32\x18.optout.sim.v1.CrmFilter\x12\r\n\x05limit\x18\x02 \x01(\r\"]\n\x1d\x43rmServiceListHistoryResponse\x12(\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x17.optout.sim.v1.CrmEntry\x12\x12\n\nlast_index\x18\x02 \x01(\x04\"\x7f\n\x18\x43rmServiceWaitForRequest\x12(\n\x06\x66ilter\x18\x01 \x01(\x0b\x32\x18.optout.sim.v1.CrmFilter\x12\r\n\x05\x63ount\x18\x02 \x01(\r\x12*\n\x07timeout\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"Y\n\x19\x43rmServiceWaitForResponse\x12(\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x17.optout.sim.v1.CrmEntry\x12\x12\n\nlast_index\x18\x02 \x01(\x04\"2\n\x08\x43rmFault\x12&\n\x04plan\x18\x01 \x01(\x0b\x32\x18.optout.sim.v1.FaultPlan\"E\n\x1a\x43rmServiceSetFaultsRequest\x12\'\n\x06\x66\x61ults\x18\x01 \x03(\x0b\x32\x17.optout.sim.v1.CrmFault\"K\n\x1b\x43rmServiceSetFaultsResponse\x12,\n\x08replaced\x18\x01 \x03(\x0b\x32\x1a.optout.sim.v1.FaultStatus\"\x18\n\x16\x43rmServiceResetRequest\"\x19\n\x17\x43rmServiceResetResponse\"\x1b\n\x19\x43rmServiceGetStateRequest\"+\n\x0c\x43rmViolation\x12\r\n\x05index\x18\x01 \x01(\x04\x12\x0c\n\x04rule\x18\x02 \x01(\t\"\x8d\x01\n\x1a\x43rmServiceGetStateResponse\x12/\n\nviolations\x18\x01 \x03(\x0b\x32\x1b.optout.sim.v1.CrmViolation\x12*\n\x06\x66\x61ults\x18\x02 \x03(\x0b\x32\x1a.optout.sim.v1.FaultStatus\x12\x12\n\nlast_index\x18\x03 \x01(\x04*~\n\x08\x43rmSpoil\x12\x19\n\x15\x43RM_SPOIL_UNSPECIFIED\x10\x00\x12\x17\n\x13\x43RM_SPOIL_SIGNATURE\x10\x01\x12\x13\n\x0f\x43RM_SPOIL_STALE\x10\x02\x12\x15\n\x11\x43RM_SPOIL_SERVICE\x10\x03\x12\x12\n\x0e\x43RM_SPOIL_BODY\x10\x04*}\n\x08\x43rmEvent\x12\x19\n\x15\x43RM_EVENT_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x43RM_EVENT_SENT\x10\x01\x12\x13\n\x0f\x43RM_EVENT_HEARD\x10\x02\x12\x15\n\x11\x43RM_EVENT_UNHEARD\x10\x03\x12\x16\n\x12\x43RM_EVENT_GIVEN_UP\x10\x04\x32\xc6\x04\n\nCrmService\x12S\n\x04\x42ook\x12$.optout.sim.v1.CrmServiceBookRequest\x1a%.optout.sim.v1.CrmServiceBookResponse\x12h\n\x0bListHistory\x12+.optout.sim.v1.CrmServiceListHistoryRequest\x1a,.optout.sim.v1.CrmServiceListHistoryResponse\x12\\\n\x07WaitFor\x12\'.optout.sim.v1.CrmServiceWaitForRequest\x1a(.optout.sim.v1.CrmServiceWaitForResponse\x12\x62\n\tSetFaults\x12).optout.sim.v1.CrmServiceSetFaultsRequest\x1a*.optout.sim.v1.CrmServiceSetFaultsResponse\x12V\n\x05Reset\x12%.optout.sim.v1.CrmServiceResetRequest\x1a&.optout.sim.v1.CrmServiceResetResponse\x12_\n\x08GetState\x12(.optout.sim.v1.CrmServiceGetStateRequest\x1a).optout.sim.v1.CrmServiceGetStateResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17optout/sim/v1/crm.proto\x12\roptout.sim.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19optout/sim/v1/fault.proto\"\x83\x03\n\x08\x43rmOrder\x12\x0c\n\x04verb\x18\x01 \x01(\t\x12\x0e\n\x06number\x18\x02 \x01(\t\x12\x0c\n\x04\x64\x65sk\x18\x03 \x01(\t\x12\x11\n\tbooked_by\x18\x04 \x01(\t\x12\x0f\n\x07mandate\x18\x05 \x01(\t\x12\r\n\x05proof\x18\x06 \x01(\t\x12\x16\n\x0enotice_version\x18\x07 \x01(\t\x12\x0f\n\x07\x63onsent\x18\x08 \x01(\t\x12\x0e\n\x06refuse\x18\t \x03(\t\x12\x0e\n\x06\x61\x63\x63\x65pt\x18\n \x03(\t\x12\x0f\n\x07replace\x18\x0b \x01(\x08\x12\x0b\n\x03\x61\x64\x64\x18\x0c \x03(\t\x12\x0e\n\x06remove\x18\r \x03(\t\x12\x10\n\x08segments\x18\x0e \x03(\t\x12\x11\n\ttreatment\x18\x0f \x01(\t\x12\x11\n\tstrangers\x18\x10 \x01(\t\x12\x14\n\x0cinterception\x18\x11 \x01(\t\x12\x10\n\x08\x61t_night\x18\x12 \x01(\x08\x12\x13\n\x0bquiet_hours\x18\x13 \x03(\t\x12\r\n\x05party\x18\x14 \x01(\t\x12\r\n\x05scope\x18\x15 \x01(\t\x12\x0e\n\x06preset\x18\x16 \x01(\t\"\x87\x01\n\x15\x43rmServiceBookRequest\x12&\n\x05order\x18\x01 \x01(\x0b\x32\x17.optout.sim.v1.CrmOrder\x12\x0e\n\x06serial\x18\x02 \x01(\t\x12\x0e\n\x06\x63opies\x18\x03 \x01(\r\x12&\n\x05spoil\x18\x04 \x01(\x0e\x32\x17.optout.sim.v1.CrmSpoil\"p\n\tCrmAnswer\x12\x0e\n\x06result\x18\x01 \x01(\t\x12\r\n\x05retry\x18\x02 \x01(\t\x12\r\n\x05state\x18\x03 \x01(\t\x12\x12\n\nstate_text\x18\x04 \x01(\t\x12\x12\n\nconfirm_by\x18\x05 \x01(\t\x12\r\n\x05items\x18\x06 \x03(\t\"d\n\x16\x43rmServiceBookResponse\x12\x0e\n\x06serial\x18\x01 \x01(\t\x12(\n\x06\x61nswer\x18\x02 \x01(\x0b\x32\x18.optout.sim.v1.CrmAnswer\x12\x10\n\x08\x61ttempts\x18\x03 \x01(\r\"\x95\x02\n\x08\x43rmEntry\x12\r\n\x05index\x18\x01 \x01(\x04\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12&\n\x05\x65vent\x18\x03 \x01(\x0e\x32\x17.optout.sim.v1.CrmEvent\x12\x0e\n\x06serial\x18\x04 \x01(\t\x12\x0e\n\x06number\x18\x05 \x01(\t\x12\x0c\n\x04verb\x18\x06 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x07 \x01(\r\x12(\n\x06\x61nswer\x18\x08 \x01(\x0b\x32\x18.optout.sim.v1.CrmAnswer\x12\x0e\n\x06\x64\x65tail\x18\t \x01(\t\x12\r\n\x05\x66\x61ult\x18\n \x01(\t\x12\x12\n\nviolations\x18\x0b \x03(\t\x12\x0c\n\x04\x64\x65sk\x18\x0c \x01(\t\"\x99\x01\n\tCrmFilter\x12&\n\x05\x65vent\x18\x01 \x01(\x0e\x32\x17.optout.sim.v1.CrmEvent\x12\x0e\n\x06number\x18\x02 \x01(\t\x12\x0e\n\x06serial\x18\x03 \x01(\t\x12\x0e\n\x06result\x18\x04 \x01(\t\x12\x13\n\x0b\x61\x66ter_index\x18\x05 \x01(\x04\x12\x11\n\tviolating\x18\x06 \x01(\x08\x12\x0c\n\x04\x64\x65sk\x18\x07 \x01(\t\"W\n\x1c\x43rmServiceListHistoryRequest\x12(\n\x06\x66ilter\x18\x01 \x01(\x0b\x32\x18.optout.sim.v1.CrmFilter\x12\r\n\x05limit\x18\x02 \x01(\r\"]\n\x1d\x43rmServiceListHistoryResponse\x12(\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x17.optout.sim.v1.CrmEntry\x12\x12\n\nlast_index\x18\x02 \x01(\x04\"\x7f\n\x18\x43rmServiceWaitForRequest\x12(\n\x06\x66ilter\x18\x01 \x01(\x0b\x32\x18.optout.sim.v1.CrmFilter\x12\r\n\x05\x63ount\x18\x02 \x01(\r\x12*\n\x07timeout\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"Y\n\x19\x43rmServiceWaitForResponse\x12(\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x17.optout.sim.v1.CrmEntry\x12\x12\n\nlast_index\x18\x02 \x01(\x04\"2\n\x08\x43rmFault\x12&\n\x04plan\x18\x01 \x01(\x0b\x32\x18.optout.sim.v1.FaultPlan\"E\n\x1a\x43rmServiceSetFaultsRequest\x12\'\n\x06\x66\x61ults\x18\x01 \x03(\x0b\x32\x17.optout.sim.v1.CrmFault\"K\n\x1b\x43rmServiceSetFaultsResponse\x12,\n\x08replaced\x18\x01 \x03(\x0b\x32\x1a.optout.sim.v1.FaultStatus\"\x18\n\x16\x43rmServiceResetRequest\"\x19\n\x17\x43rmServiceResetResponse\"\x1b\n\x19\x43rmServiceGetStateRequest\"+\n\x0c\x43rmViolation\x12\r\n\x05index\x18\x01 \x01(\x04\x12\x0c\n\x04rule\x18\x02 \x01(\t\"\x8d\x01\n\x1a\x43rmServiceGetStateResponse\x12/\n\nviolations\x18\x01 \x03(\x0b\x32\x1b.optout.sim.v1.CrmViolation\x12*\n\x06\x66\x61ults\x18\x02 \x03(\x0b\x32\x1a.optout.sim.v1.FaultStatus\x12\x12\n\nlast_index\x18\x03 \x01(\x04*~\n\x08\x43rmSpoil\x12\x19\n\x15\x43RM_SPOIL_UNSPECIFIED\x10\x00\x12\x17\n\x13\x43RM_SPOIL_SIGNATURE\x10\x01\x12\x13\n\x0f\x43RM_SPOIL_STALE\x10\x02\x12\x15\n\x11\x43RM_SPOIL_SERVICE\x10\x03\x12\x12\n\x0e\x43RM_SPOIL_BODY\x10\x04*}\n\x08\x43rmEvent\x12\x19\n\x15\x43RM_EVENT_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x43RM_EVENT_SENT\x10\x01\x12\x13\n\x0f\x43RM_EVENT_HEARD\x10\x02\x12\x15\n\x11\x43RM_EVENT_UNHEARD\x10\x03\x12\x16\n\x12\x43RM_EVENT_GIVEN_UP\x10\x04\x32\xc6\x04\n\nCrmService\x12S\n\x04\x42ook\x12$.optout.sim.v1.CrmServiceBookRequest\x1a%.optout.sim.v1.CrmServiceBookResponse\x12h\n\x0bListHistory\x12+.optout.sim.v1.CrmServiceListHistoryRequest\x1a,.optout.sim.v1.CrmServiceListHistoryResponse\x12\\\n\x07WaitFor\x12\'.optout.sim.v1.CrmServiceWaitForRequest\x1a(.optout.sim.v1.CrmServiceWaitForResponse\x12\x62\n\tSetFaults\x12).optout.sim.v1.CrmServiceSetFaultsRequest\x1a*.optout.sim.v1.CrmServiceSetFaultsResponse\x12V\n\x05Reset\x12%.optout.sim.v1.CrmServiceResetRequest\x1a&.optout.sim.v1.CrmServiceResetResponse\x12_\n\x08GetState\x12(.optout.sim.v1.CrmServiceGetStateRequest\x1a).optout.sim.v1.CrmServiceGetStateResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'optout.sim.v1.crm_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CRMSPOIL']._serialized_start=2161
-  _globals['_CRMSPOIL']._serialized_end=2287
-  _globals['_CRMEVENT']._serialized_start=2289
-  _globals['_CRMEVENT']._serialized_end=2414
+  _globals['_CRMSPOIL']._serialized_start=2189
+  _globals['_CRMSPOIL']._serialized_end=2315
+  _globals['_CRMEVENT']._serialized_start=2317
+  _globals['_CRMEVENT']._serialized_end=2442
   _globals['_CRMORDER']._serialized_start=135
   _globals['_CRMORDER']._serialized_end=522
   _globals['_CRMSERVICEBOOKREQUEST']._serialized_start=525
@@ -47,33 +47,33 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CRMSERVICEBOOKRESPONSE']._serialized_start=776
   _globals['_CRMSERVICEBOOKRESPONSE']._serialized_end=876
   _globals['_CRMENTRY']._serialized_start=879
-  _globals['_CRMENTRY']._serialized_end=1142
-  _globals['_CRMFILTER']._serialized_start=1145
-  _globals['_CRMFILTER']._serialized_end=1284
-  _globals['_CRMSERVICELISTHISTORYREQUEST']._serialized_start=1286
-  _globals['_CRMSERVICELISTHISTORYREQUEST']._serialized_end=1373
-  _globals['_CRMSERVICELISTHISTORYRESPONSE']._serialized_start=1375
-  _globals['_CRMSERVICELISTHISTORYRESPONSE']._serialized_end=1468
-  _globals['_CRMSERVICEWAITFORREQUEST']._serialized_start=1470
-  _globals['_CRMSERVICEWAITFORREQUEST']._serialized_end=1597
-  _globals['_CRMSERVICEWAITFORRESPONSE']._serialized_start=1599
-  _globals['_CRMSERVICEWAITFORRESPONSE']._serialized_end=1688
-  _globals['_CRMFAULT']._serialized_start=1690
-  _globals['_CRMFAULT']._serialized_end=1740
-  _globals['_CRMSERVICESETFAULTSREQUEST']._serialized_start=1742
-  _globals['_CRMSERVICESETFAULTSREQUEST']._serialized_end=1811
-  _globals['_CRMSERVICESETFAULTSRESPONSE']._serialized_start=1813
-  _globals['_CRMSERVICESETFAULTSRESPONSE']._serialized_end=1888
-  _globals['_CRMSERVICERESETREQUEST']._serialized_start=1890
-  _globals['_CRMSERVICERESETREQUEST']._serialized_end=1914
-  _globals['_CRMSERVICERESETRESPONSE']._serialized_start=1916
-  _globals['_CRMSERVICERESETRESPONSE']._serialized_end=1941
-  _globals['_CRMSERVICEGETSTATEREQUEST']._serialized_start=1943
-  _globals['_CRMSERVICEGETSTATEREQUEST']._serialized_end=1970
-  _globals['_CRMVIOLATION']._serialized_start=1972
-  _globals['_CRMVIOLATION']._serialized_end=2015
-  _globals['_CRMSERVICEGETSTATERESPONSE']._serialized_start=2018
-  _globals['_CRMSERVICEGETSTATERESPONSE']._serialized_end=2159
-  _globals['_CRMSERVICE']._serialized_start=2417
-  _globals['_CRMSERVICE']._serialized_end=2999
+  _globals['_CRMENTRY']._serialized_end=1156
+  _globals['_CRMFILTER']._serialized_start=1159
+  _globals['_CRMFILTER']._serialized_end=1312
+  _globals['_CRMSERVICELISTHISTORYREQUEST']._serialized_start=1314
+  _globals['_CRMSERVICELISTHISTORYREQUEST']._serialized_end=1401
+  _globals['_CRMSERVICELISTHISTORYRESPONSE']._serialized_start=1403
+  _globals['_CRMSERVICELISTHISTORYRESPONSE']._serialized_end=1496
+  _globals['_CRMSERVICEWAITFORREQUEST']._serialized_start=1498
+  _globals['_CRMSERVICEWAITFORREQUEST']._serialized_end=1625
+  _globals['_CRMSERVICEWAITFORRESPONSE']._serialized_start=1627
+  _globals['_CRMSERVICEWAITFORRESPONSE']._serialized_end=1716
+  _globals['_CRMFAULT']._serialized_start=1718
+  _globals['_CRMFAULT']._serialized_end=1768
+  _globals['_CRMSERVICESETFAULTSREQUEST']._serialized_start=1770
+  _globals['_CRMSERVICESETFAULTSREQUEST']._serialized_end=1839
+  _globals['_CRMSERVICESETFAULTSRESPONSE']._serialized_start=1841
+  _globals['_CRMSERVICESETFAULTSRESPONSE']._serialized_end=1916
+  _globals['_CRMSERVICERESETREQUEST']._serialized_start=1918
+  _globals['_CRMSERVICERESETREQUEST']._serialized_end=1942
+  _globals['_CRMSERVICERESETRESPONSE']._serialized_start=1944
+  _globals['_CRMSERVICERESETRESPONSE']._serialized_end=1969
+  _globals['_CRMSERVICEGETSTATEREQUEST']._serialized_start=1971
+  _globals['_CRMSERVICEGETSTATEREQUEST']._serialized_end=1998
+  _globals['_CRMVIOLATION']._serialized_start=2000
+  _globals['_CRMVIOLATION']._serialized_end=2043
+  _globals['_CRMSERVICEGETSTATERESPONSE']._serialized_start=2046
+  _globals['_CRMSERVICEGETSTATERESPONSE']._serialized_end=2187
+  _globals['_CRMSERVICE']._serialized_start=2445
+  _globals['_CRMSERVICE']._serialized_end=3027
 # @@protoc_insertion_point(module_scope)

@@ -336,6 +336,7 @@ class CrmEntry(_message.Message):
     DETAIL_FIELD_NUMBER: _builtins.int
     FAULT_FIELD_NUMBER: _builtins.int
     VIOLATIONS_FIELD_NUMBER: _builtins.int
+    DESK_FIELD_NUMBER: _builtins.int
     index: _builtins.int
     """Output only. Position in the history, from 1."""
     event: Global___CrmEvent.ValueType
@@ -352,6 +353,8 @@ class CrmEntry(_message.Message):
     """Output only. Why no reply was read; example "reply_cut"."""
     fault: _builtins.str
     """Output only. The fault that struck, by its name."""
+    desk: _builtins.str
+    """Output only. Where it was booked: hotline or hall."""
     @_builtins.property
     def time(self) -> _timestamp_pb2.Timestamp:
         """Output only. When."""
@@ -378,10 +381,11 @@ class CrmEntry(_message.Message):
         detail: _builtins.str = ...,
         fault: _builtins.str = ...,
         violations: _abc.Iterable[_builtins.str] | None = ...,
+        desk: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "time", b"time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "attempt", b"attempt", "detail", b"detail", "event", b"event", "fault", b"fault", "index", b"index", "number", b"number", "serial", b"serial", "time", b"time", "verb", b"verb", "violations", b"violations"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "attempt", b"attempt", "desk", b"desk", "detail", b"detail", "event", b"event", "fault", b"fault", "index", b"index", "number", b"number", "serial", b"serial", "time", b"time", "verb", b"verb", "violations", b"violations"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -399,6 +403,7 @@ class CrmFilter(_message.Message):
     RESULT_FIELD_NUMBER: _builtins.int
     AFTER_INDEX_FIELD_NUMBER: _builtins.int
     VIOLATING_FIELD_NUMBER: _builtins.int
+    DESK_FIELD_NUMBER: _builtins.int
     event: Global___CrmEvent.ValueType
     """Optional. What they tell."""
     number: _builtins.str
@@ -411,6 +416,8 @@ class CrmFilter(_message.Message):
     """Optional. Only entries after this index."""
     violating: _builtins.bool
     """Optional. True: only entries that break a rule."""
+    desk: _builtins.str
+    """Optional. Where it was booked: hotline or hall."""
     def __init__(
         self,
         *,
@@ -420,10 +427,11 @@ class CrmFilter(_message.Message):
         result: _builtins.str = ...,
         after_index: _builtins.int = ...,
         violating: _builtins.bool = ...,
+        desk: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_index", b"after_index", "event", b"event", "number", b"number", "result", b"result", "serial", b"serial", "violating", b"violating"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_index", b"after_index", "desk", b"desk", "event", b"event", "number", b"number", "result", b"result", "serial", b"serial", "violating", b"violating"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
