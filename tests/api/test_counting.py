@@ -1,7 +1,10 @@
 """Metrics of instructions, effects and notices: each counted when its entry is made, and what comes again not twice."""
 
+import re
+
 import pytest
 
+from gateway import telemetry as telemetry_module
 from gateway.api.counting import count_outcome, listen
 from gateway.domain.effects import EffectState
 from gateway.domain.errors import RefusedError
@@ -26,6 +29,14 @@ def read(telemetry: Telemetry, series: str, **labels: str) -> float:
 async def submit_and_count(house: House, telemetry: Telemetry, action, id: str) -> None:  # noqa: A002 - the field's name
     instruction = house.instruction(action, channel=Channel.HOTLINE, id=id)
     count_outcome(telemetry, instruction, await house.registry.submit(MOBILE, instruction))
+
+
+def test_series_when_registered_then_the_manual_names_each_and_no_other():
+    named = set(re.findall(r"^(optout_\w+)", telemetry_module.__doc__ or "", re.MULTILINE))
+    registered = set()
+    for family in Telemetry().registry.collect():
+        registered.add(f"{family.name}_total" if family.type == "counter" else family.name)
+    assert named == registered
 
 
 async def test_instruction_when_it_comes_again_then_it_is_counted_once(pki):
