@@ -11,6 +11,7 @@ from gateway.cli.packages import check_adapters_is_ours
 
 _COMMANDS = {
     "adapter": "gateway.cli.adapter:adapter",
+    "applied": "gateway.cli.applied:applied",
     "audit": "gateway.cli.audit.command:audit",
     "carrier-suite": "gateway.cli.carrier_suite:carrier_suite",
     "certs": "gateway.cli.certs:certs",

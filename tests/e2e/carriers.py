@@ -32,7 +32,8 @@ UNICOM = CarrierPart(
     smsc='protocol = "sgip"\nnode = 101001\nredial_s = 0.1\nidle_close_s = 2.0\n',
     account='corp_id = "92008"\n[accounts.call_back]\nport = {listen_port}\n',
     link='[links.sgip]\nnode = 3010092008\ncorp_id = "92008"\nlisten = "127.0.0.1:{listen_port}"\n'
-    "reconnect_least_s = 0.2\n",
+    "reconnect_least_s = 0.2\n"
+    '[platform]\nurl = "http://127.0.0.1:1"\nsecret = "{folder}/smsc.secret"\n',
 )
 
 _SMSC = """\

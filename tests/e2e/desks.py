@@ -19,9 +19,11 @@ from adapters.carrier.settings import (
     JournalConfig,
     OrdersConfig,
     OrderSourceConfig,
+    PlatformConfig,
     TlsConfig,
 )
 from adapters.simulators.crm import CrmSettings, CrmSimulator, EnvelopeKind
+from adapters.simulators.platform import PlatformSettings, PlatformSimulator
 from gateway.cli.demo.layout import Layout, lay_out
 from gateway.cli.gateway_process import run_gateway
 from gateway.config import GatewayConfig
@@ -63,6 +65,14 @@ async def start(tasks: asyncio.TaskGroup, run: Run, stop: asyncio.Event) -> Any:
     return await up
 
 
+async def start_platform(secret: Path, cleanup: AsyncExitStack) -> PlatformConfig:
+    """China Unicom's own interception platform, until the end of the block."""
+    platform = PlatformSimulator(PlatformSettings(read_secret(secret)))
+    await platform.start()
+    cleanup.push_async_callback(platform.stop)
+    return PlatformConfig(platform.url, secret)
+
+
 @asynccontextmanager
 async def open_desks(folder: Path, *carriers: str, attempts: int = 5) -> AsyncIterator[dict[str, CrmSimulator]]:
     """The CRMs by carrier, each before its adapter."""
@@ -74,6 +84,8 @@ async def open_desks(folder: Path, *carriers: str, attempts: int = 5) -> AsyncIt
         await start(tasks, partial(run_gateway, gateway), stop)
         for name in carriers:
             config = make_adapter_config(folder, CARRIERS[name])
+            if name == "unicom":
+                config = replace(config, platform=await start_platform(folder / "smsc.secret", cleanup))
             run = partial(run_adapter, CARRIERS[name], config, clock=SystemClock())
             addresses = await start(tasks, run, stop)
             secret = read_secret(folder / "smsc.secret")

@@ -29,6 +29,7 @@ async def test_demo_when_played_then_every_scene_verdict_and_cell_is_told(tmp_pa
         assert seen in text
     for seen in ("page ▸ one-tap login", "menu ▸ 智能消息 → 手机管家", "401 bad_signature"):
         assert seen in text
+    assert "network ▸ VOLTE_OFF: DEGRADED" in text
     assert [record.getMessage() for record in caplog.records if find_numbers(record.getMessage())] == []
 
 

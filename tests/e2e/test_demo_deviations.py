@@ -9,7 +9,6 @@ import pytest
 from click.testing import CliRunner
 
 from gateway.cli.demo import channels, duties, guardian, story
-from gateway.cli.demo.carriers import TELECOM
 from gateway.cli.demo.command import demo
 from gateway.cli.demo.stage import DeviationError, Stage, open_stage
 from optout.sim.v1 import crm_pb2
@@ -72,15 +71,6 @@ async def test_rules_when_one_operator_holds_both_keys_then_their_story_fails(tm
         )
         with pytest.raises(DeviationError, match="one operator alone got through"):
             await duties.play(replace(stage, operators=(both, other)), lambda _: None)
-
-
-async def test_rules_when_a_rollback_takes_too_long_then_their_story_fails(tmp_path, monkeypatch):
-    monkeypatch.setattr(duties, "CHAPTERS", (duties._policy,))
-    monkeypatch.setattr(duties, "ROLLBACK_S", 0.0)
-    async with open_stage(tmp_path) as stage:
-        await duties._open_by_agent(stage.carriers["telecom"], TELECOM.subscriber)
-        with pytest.raises(DeviationError, match="switches saw the rollback after"):
-            await duties.play(stage, lambda _: None)
 
 
 def test_command_when_the_story_deviates_then_it_says_so_and_ends_with_1(monkeypatch):

@@ -34,7 +34,8 @@ async def test_guardian_when_agents_book_and_the_account_revokes_then_every_step
         await order(unicom, SON, "act_for_ward", party=MOTHER, preset="elder")
         await mobile.arrived(MOTHER, before, "长辈守护")
         await order(unicom, SON, "act_for_ward", "malformed", party=MOTHER, preset="teen")
-        page = await stage.bind(mobile, "o-mother", MOTHER, ("consent", "yes"))
+        async with mobile.browser("o-mother") as browser:
+            page = await stage.log_in(mobile, browser, MOTHER, ("consent", "yes"))
         assert page.status == 200
         before_son = await unicom.now()
         chat = await mobile.chat("o-mother", "解除守护")

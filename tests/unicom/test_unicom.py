@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from adapters.carrier.base import Verb
 from adapters.carrier.commands import Command, CommandContext, CommandTable, Help, NotOurs, parse_command
 from adapters.carrier.contract import write_capabilities
-from adapters.carrier.settings import SgipConfig
+from adapters.carrier.settings import PlatformConfig, SgipConfig
 from adapters.carrier.templates import Renderer
 from adapters.unicom import CARRIER
 from adapters.wire.sgip import SP_PAYS, Deliver, Report, Sequence
@@ -77,7 +77,8 @@ async def test_story_when_a_code_is_sent_over_sgip_then_told_how_to_open_and_not
     centre, gateway, port = SgipCentre(), FakeGateway(), pick_port()
     await centre.start()
     await gateway.start()
-    config = make_adapter_config(tmp_path, gateway_port=gateway.port)
+    platform = PlatformConfig("http://127.0.0.1:1", write_secret(tmp_path / "platform.secret", SECRET))  # away just now
+    config = replace(make_adapter_config(tmp_path, gateway_port=gateway.port), platform=platform)
     sgip = SgipConfig(node=SP_NODE, corp_id="92008", listen=f"127.0.0.1:{port}", reconnect_least_s=0.02)
     link = make_config(centre.server.port, write_secret(tmp_path / "link.secret", SECRET), sgip=sgip)
     async with (

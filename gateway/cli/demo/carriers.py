@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from adapters.carrier.base import AccountOpening, find_carrier
+from adapters.carrier.base import AccountData, find_carrier
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +28,12 @@ class DemoCarrier:
     link: str = ""
 
     @property
-    def opening(self) -> AccountOpening:
-        """Where its account lets the service be opened, as its data says."""
+    def account_data(self) -> AccountData:
+        """Its account, as its data says. Raises LookupError if it has none."""
         account = find_carrier(self.id).data.account
-        return AccountOpening.ELSEWHERE if account is None else account.opening
+        if account is None:
+            raise LookupError(f"{self.id} has no account")
+        return account
 
     @property
     def agents(self) -> str:

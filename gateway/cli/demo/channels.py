@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -75,7 +74,7 @@ async def by_hall(stage: Stage, place: CarrierStage) -> Played:
 async def by_account(stage: Stage, place: CarrierStage) -> Played:
     """The WeChat account, by somebody who comes by it alone: open as it lets one, then refuse loans in the chat."""
     async with place.browser(USER) as browser:
-        seen = await _ACCOUNT_OPENS[place.carrier.opening](stage, place, browser)
+        seen = await _ACCOUNT_OPENS[place.carrier.account_data.opening](stage, place, browser)
     after = await place.chat(USER, WISH)
     outcome = await place.heard(after, "成功")
     return await _holds(stage, place, place.carrier.account_user, "loan", [*seen, f"chat ▸ {WISH}", outcome])
@@ -158,12 +157,13 @@ async def play(stage: Stage, say: Callable[[str], None]) -> None:
 async def _by_app(stage: Stage, say: Callable[[str], None]) -> None:
     """China Mobile's own app books by signed JSON; what somebody else signed is not even looked at."""
     place = stage.carriers["mobile"]
+    shown = place.carrier.account_data.consent
     order = {
         "number": APP_USER,
         "proof": "one_tap_login",
         "action": "open",
-        "notice_version": NOTICE["notice_version"],
-        "notice_digest": hashlib.sha256(b"what the app showed").hexdigest(),
+        "notice_version": shown.version,
+        "notice_digest": shown.digest.hex(),
         "consent": True,
     }
     forged = await stage.book_by_app(place, order, is_forged=True)

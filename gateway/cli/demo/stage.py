@@ -193,8 +193,13 @@ class Stage:
             f"screening has come to revision {revision}",
         )
 
+    async def bind(self, place: CarrierStage, user: str, number: str, *fields: tuple[str, str]) -> Page:
+        """Bind a number to a user of an account by one-tap login, in a browser of its own."""
+        async with place.browser(user) as browser:
+            return await self.log_in(place, browser, number, *fields)
+
     async def log_in(self, place: CarrierStage, browser: PageBrowser, number: str, *fields: tuple[str, str]) -> Page:
-        """Bind a number to a user of an account by one-tap login, on the settings page."""
+        """Bind a number to a browser's user by one-tap login, on the settings page."""
         request = login_pb2.LoginServiceIssueTokenRequest(
             carrier=place.carrier.id, app_id=place.carrier.login_app, number=number
         )
