@@ -7,15 +7,20 @@ optout_calls_total                method, code, reason                gRPC calls
 optout_call_seconds               method                              how long they took (histogram)
 optout_calls_in_flight            method                              calls and streams open now
 optout_stream_refusals_total      method, reason                      messages refused within streams that went on
-optout_instructions_total         carrier, channel, disposition,      instructions answered with an outcome
+optout_instructions_total         carrier, channel, disposition,      instructions recorded with an outcome
                                   reason
+optout_expected_effects_total     carrier, effect                     items that instructions changed, by what the
+                                                                      carrier declared of them: a forecast
+optout_accepted_effects_total     carrier                             those of them whose effect the carrier has
+                                                                      still to report
 optout_delivery_reports_total     carrier, state                      reports about notices taken in
 optout_number_events_total        party, kind, reason                 number events recorded, conflicts too
 optout_switch_offs_overdue_total  carrier                             alarms that a carrier lost a number and did not
                                                                       report in time that it switched it off
 optout_erasures_unconfirmed_total carrier                             alarms that a carrier did not report in time
                                                                       that it erased what it holds
-optout_reported_effects_total     carrier, effect                     items of reports about effects taken in
+optout_reported_effects_total     carrier, effect                     items of reports about effects, and of answers
+                                                                      to orders, taken in
 optout_effects_overdue_total      carrier                             items not reported in time: an alarm
 optout_screenings_total           verdict, rule                       screening answers
 optout_interceptions_total        action, rule                        reports about calls taken in
@@ -36,7 +41,8 @@ optout_housekeeping_failures                                          rounds in 
                                                                       enforced or keys not copied: an alarm above 0
 ================================  ==================================  ==============================================
 
-``reason`` is empty where nothing was refused. How the counts of calls add up stands in ``docs/counters.md``.
+``reason`` is empty where nothing was refused. What comes again is counted once, when its entry is made. How the counts
+of calls add up stands in ``docs/counters.md``.
 """
 
 from __future__ import annotations
@@ -64,6 +70,15 @@ class Telemetry:
             "Instructions answered",
             ["carrier", "channel", "disposition", "reason"],
             registry=self.registry,
+        )
+        self.expected_effects = Counter(
+            "optout_expected_effects",
+            "Items changed, by forecast",
+            ["carrier", "effect"],
+            registry=self.registry,
+        )
+        self.accepted_effects = Counter(
+            "optout_accepted_effects", "Items changed that a report is awaited of", ["carrier"], registry=self.registry
         )
         self.delivery_reports = Counter(
             "optout_delivery_reports", "Reports about notices", ["carrier", "state"], registry=self.registry

@@ -56,7 +56,7 @@ class PlatformChannel:
         self._clock = clock
         self._config = config
         self._data = data
-        self._read_back = ReadBack(client, metrics, clock, effect_delay_s + config.report_grace_s)
+        self.read_back = ReadBack(client, metrics, clock, effect_delay_s + config.report_grace_s)
         self._news = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self.is_up = False
@@ -105,7 +105,7 @@ class PlatformChannel:
 
     async def _tell(self, provision: Provision) -> None:
         try:
-            taken = await self._read_back.tell(provision.body)
+            taken = await self.read_back.tell(provision.body)
         except (PlatformError, PlatformRefusedError) as error:
             # It will never be taken. The state stays accepted and becomes overdue, which is an alarm, not a silence.
             log.error("the platform refuses an order", extra={"order": provision.order_id, "reason": error.reason})
@@ -117,7 +117,7 @@ class PlatformChannel:
 
     async def _look_back(self) -> None:
         """Ask for what the platform took and did not report in time."""
-        await self._read_back.look()
+        await self.read_back.look()
         await self._clock.sleep(self._config.poll_s)
 
     async def _hear_events(self) -> None:
@@ -139,7 +139,7 @@ class PlatformChannel:
         """Tell the gateway; return the last place before which everything is done with."""
         applied = [event for event in page.events if isinstance(event, AppliedEvent)]
         for event in applied:
-            self._read_back.hear(event)
+            self.read_back.hear(event)
         stopped = [event for event in page.events if isinstance(event, StoppedEvent)]
         done: set[str] = set()
         if applied:

@@ -41,6 +41,11 @@ class ReadBack:
         self._wait_s = wait_s
         self._awaited: dict[str, _Awaited] = {}
 
+    @property
+    def awaited(self) -> int:
+        """How many orders wait for their report."""
+        return len(self._awaited)
+
     async def tell(self, body: bytes) -> Taken:
         """Have an order carried out, and await its report.
 

@@ -58,7 +58,8 @@ class NumberServicer:
             refusal = refuse_message(error, self._telemetry)
             response.reason, response.message = refusal.reason, refusal.message
             return response
-        self._telemetry.number_events.labels(caller.party, event.kind.value, answer.reason or "").inc()
+        if not answer.is_repeated:
+            self._telemetry.number_events.labels(caller.party, event.kind.value, answer.reason or "").inc()
         response.revision, response.epoch = answer.revision, answer.epoch
         if answer.reason is not None:
             response.reason, response.message = write_reason(answer.reason), "it contradicts what is known"

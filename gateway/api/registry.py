@@ -8,6 +8,7 @@ from contextlib import aclosing
 from typing import Any
 
 from gateway.api.call import current_call
+from gateway.api.counting import count_outcome
 from gateway.api.fields import MAX_ID_CHARS, invalid, missing, read_number, read_page_size, read_text
 from gateway.api.mapping_delivery import read_delivery_report
 from gateway.api.mapping_effects import read_applied_report
@@ -48,10 +49,7 @@ class RegistryServicer:
     async def _submit(self, caller: Caller, message: types_pb2.Instruction) -> Outcome:
         instruction = read_instruction(message)
         outcome = await self._service.submit(caller, instruction)
-        verdict = outcome.verdict
-        self._telemetry.instructions.labels(
-            caller.party, instruction.channel.value, verdict.disposition.value, verdict.reason or ""
-        ).inc()
+        count_outcome(self._telemetry, instruction, outcome)
         return outcome
 
     async def SubmitStream(  # noqa: N802
@@ -129,7 +127,6 @@ class RegistryServicer:
                 revision = await self._service.report_delivery(caller, report)
             except Exception as error:
                 return pb.ReportDeliveryResponse(report_id=echo, refusal=self._refuse(error))
-            self._telemetry.delivery_reports.labels(caller.party, report.state.value).inc()
             return pb.ReportDeliveryResponse(report_id=echo, revision=revision)
 
         pipeline = Pipeline(work, lambda request: request.notice_id, self._draining, PIPELINE_WIDTH)
@@ -150,8 +147,6 @@ class RegistryServicer:
                 revision = await self._service.report_applied(caller, report)
             except Exception as error:
                 return pb.ReportAppliedResponse(report_id=echo, refusal=self._refuse(error))
-            for effect in report.effects:
-                self._telemetry.reported_effects.labels(caller.party, effect.state.value).inc()
             return pb.ReportAppliedResponse(report_id=echo, revision=revision)
 
         pipeline = Pipeline(work, lambda request: request.number, self._draining, PIPELINE_WIDTH)

@@ -15,6 +15,7 @@ from aiohttp import web
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential_jitter
 
 from gateway.api.carrier_client import CarrierLink, GrpcCarrier
+from gateway.api.counting import listen
 from gateway.api.identity import known_party
 from gateway.api.server import GatewayServer, ServerSettings, Services, build_server
 from gateway.cli.log_process import LogHouse, open_log
@@ -140,7 +141,8 @@ async def _open_house(config: GatewayConfig, clock: Clock) -> AsyncIterator[_Hou
         screening = ScreeningService(store, recorder, policies, config.roster)
         await screening.load()
         telemetry = Telemetry()
-        registry = RegistryService(store, recorder, policies, capabilities, config.roster)
+        hearing = listen(telemetry)
+        registry = RegistryService(store, recorder, policies, capabilities, config.roster, hearing)
         registrar = Registrar(recorder, policies, capabilities)
         eraser = Eraser(store, recorder)
         timers = Timers(
@@ -174,7 +176,7 @@ async def _open_house(config: GatewayConfig, clock: Clock) -> AsyncIterator[_Hou
             retention = Retention(store, recorder, policies, eraser, clock, kept)
             housekeeping = partial(keep_house, retention, _backup_of(config, keys, clock), telemetry.tell_housekeeping)
             work += [timers.run, reconciler.run, log_house.rooms.epochs.run, housekeeping]
-            applied = AppliedBook(store, recorder, policies)
+            applied = AppliedBook(store, recorder, policies, hearing)
             work += await _reach_carriers(
                 config,
                 stack,

@@ -13,6 +13,7 @@ from gateway.domain.errors import Reason, RefusedError
 from gateway.domain.knowledge import ReportedEffect
 from gateway.domain.subscription import Subscriber
 from gateway.service.books import PolicyBook
+from gateway.service.hearing import DEAF, Hearing, Taken
 from gateway.service.outbox import ApplyOrder, OutboxSealer
 from gateway.service.record import Recorder
 from gateway.service.reports import take_report, write_report
@@ -30,10 +31,11 @@ log = logging.getLogger(__name__)
 class AppliedBook:
     """Takes in what carriers say of effects."""
 
-    def __init__(self, store: Store, recorder: Recorder, policies: PolicyBook) -> None:
+    def __init__(self, store: Store, recorder: Recorder, policies: PolicyBook, hearing: Hearing = DEAF) -> None:
         self._store = store
         self._recorder = recorder
         self._policies = policies
+        self._hearing = hearing
 
     async def take(self, carrier: str, applied: AppliedReport) -> int:
         """Record a report; returns the revision of its entry, the first one's if it was repeated.
@@ -43,7 +45,9 @@ class AppliedBook:
         result = await self._store.commit(AppliedUnit(carrier, applied, self._recorder, self._policies))
         if isinstance(result, RefusedError):
             raise result
-        return result
+        if result.is_new:
+            self._hearing.applied(carrier, applied)
+        return result.revision
 
     async def take_answer(self, order: ApplyOrder, effects: tuple[ReportedEffect, ...], now_ms: int) -> None:
         """Record what a carrier's adapter answered to an order; an answer that says nothing is none. Raises StoreError.
@@ -64,7 +68,7 @@ class AppliedBook:
 
 @dataclass(frozen=True, slots=True)
 class AppliedUnit:
-    """Records one report. The result is its revision, or the refusal."""
+    """Records one report. The result says where, or is the refusal."""
 
     carrier: str
     report: AppliedReport
@@ -76,7 +80,7 @@ class AppliedUnit:
         """The number's holder, the answer if there was one, and the rules."""
         return Reads(numbers=(self._subjects.number_key(self.report.number),), answers=(self._key,), types=RULES)
 
-    def decide(self, view: View) -> Decision[int | RefusedError]:
+    def decide(self, view: View) -> Decision[Taken | RefusedError]:
         """Record it, or find that it was recorded before."""
         content = write_report(self.report)
         digest = self.recorder.vault.content_digest(json.dumps([self.report.number, content]).encode())
@@ -85,7 +89,7 @@ class AppliedUnit:
             reused = RefusedError(Reason.ID_REUSED, "this report id was used for something else")
             # An order asked for twice may be answered with what is known by then.
             same = self.report.order or first.digest == digest
-            return Decision(first.index + 1 if same else reused)
+            return Decision(Taken(first.index + 1, is_new=False) if same else reused)
         subject = self._subjects.find(view, self.report.number)
         if subject is None:
             return Decision(RefusedError(Reason.NOT_FOUND, "the registry does not know this number"))
@@ -98,7 +102,7 @@ class AppliedUnit:
 
     def _record(
         self, view: View, subject: Subject, after: Subscriber, content: Map, digest: bytes
-    ) -> Decision[int | RefusedError]:
+    ) -> Decision[Taken | RefusedError]:
         policy, medium = policy_seen(view, self.policies, self.recorder), self.report.medium
         told = {"carrier": self.carrier, "report": content}
         written = self._subjects.write(view, subject, after, "applied", policy.actor(self.carrier), told)
@@ -106,7 +110,7 @@ class AppliedUnit:
         notices = tell_effect(subject.state.leg(medium), leg)
         telling = Telling(OutboxSealer(self.recorder.vault), policy)
         return Decision(
-            written.index + 1,
+            Taken(written.index + 1, is_new=True),
             entries=(written.entry,),
             numbers=written.numbers,
             subjects=(written.row,),

@@ -8,6 +8,7 @@ from hashlib import sha256
 
 from gateway.domain.errors import Reason, RefusedError
 from gateway.service.books import PolicyBook
+from gateway.service.hearing import Taken
 from gateway.service.record import Recorder
 from gateway.service.rules import RULES, policy_seen
 from gateway.service.submission import ANSWER_LIFE_MS
@@ -21,7 +22,7 @@ _FINAL = frozenset({DeliveryState.DELIVERED, DeliveryState.FAILED, DeliveryState
 
 @dataclass(frozen=True, slots=True)
 class DeliveryUnit:
-    """Records one report about the notice in ``row``. The result is the revision, or the refusal."""
+    """Records one report about the notice in ``row``. The result says where, or is the refusal."""
 
     report: DeliveryReport
     row: OutboxRow
@@ -33,13 +34,13 @@ class DeliveryUnit:
         """The subscriber, the notice, the answer if there was one, and the rules."""
         return Reads(subjects=(self.row.label,), answers=(self._key,), outbox=(self.row.id,), types=RULES)
 
-    def decide(self, view: View) -> Decision[int | RefusedError]:
+    def decide(self, view: View) -> Decision[Taken | RefusedError]:
         """Record it, or find that it was recorded before."""
         report, digest = self.report, self._digest
         first = view.answer(self._key)
         if first is not None:
             reused = RefusedError(Reason.ID_REUSED, "this report id was used for something else")
-            return Decision(first.index + 1 if first.digest == digest else reused)
+            return Decision(Taken(first.index + 1, is_new=False) if first.digest == digest else reused)
         subject, row = view.subject(self.row.label), view.outbox_row(self.row.id)
         if subject is None or row is None:
             return Decision(RefusedError(Reason.NOT_FOUND, "no such notice"))
@@ -54,7 +55,7 @@ class DeliveryUnit:
         }
         index, actor = view.next_index, policy_seen(view, self.policies, self.recorder).actor(self.row.carrier)
         return Decision(
-            index + 1,
+            Taken(index + 1, is_new=True),
             entries=(self.recorder.entry(LeafType.STATEMENT, actor, subject.label, payload),),
             subjects=(replace(subject, last_index=index),),
             answers=(AnswerRow(self._key, digest, index, view.time_ms + ANSWER_LIFE_MS),),

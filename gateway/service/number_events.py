@@ -7,7 +7,7 @@ holds only later is recorded at once and decided when its time has come.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Any
 
@@ -33,11 +33,15 @@ SCHEDULED = "scheduled"
 
 @dataclass(frozen=True, slots=True)
 class EventAnswer:
-    """What became of an event: its entry's revision, the number's epoch after it, and why it was not taken in."""
+    """What became of an event: its entry's revision, the number's epoch after it, and why it was not taken in.
+
+    ``is_repeated`` if the entry was made before; it is no part of the answer, which is the same each time.
+    """
 
     revision: int
     epoch: int
     reason: Reason | None = None
+    is_repeated: bool = field(default=False, compare=False)
 
 
 Result = EventAnswer | RefusedError
@@ -92,7 +96,7 @@ class NumberEventUnit:
             return RefusedError(Reason.ID_REUSED, "this event id was used for something else")
         payload = self._registrar.recorder.open(view.entry(first.index)) or {}
         reason = Reason(payload["reason"]) if "reason" in payload else None
-        return EventAnswer(first.index + 1, payload.get("epoch", 0), reason)
+        return EventAnswer(first.index + 1, payload.get("epoch", 0), reason, is_repeated=True)
 
     def _put_off(self, view: View, subject: Subject) -> Decision[Result]:
         content = self._content(SCHEDULED, subject.state.epoch, None)

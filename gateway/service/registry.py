@@ -16,6 +16,7 @@ from gateway.service.applied import AppliedBook
 from gateway.service.books import CapabilityBook, PolicyBook
 from gateway.service.delivery import DeliveryUnit
 from gateway.service.feed import Feed
+from gateway.service.hearing import DEAF, Hearing
 from gateway.service.record import Recorder
 from gateway.service.registrar import Registrar
 from gateway.service.roster import DEVELOPMENT, Roster
@@ -50,6 +51,7 @@ class RegistryService:
         policies: PolicyBook,
         capabilities: CapabilityBook,
         roster: Roster = DEVELOPMENT,
+        hearing: Hearing = DEAF,
     ) -> None:
         self._store = store
         self._recorder = recorder
@@ -58,7 +60,8 @@ class RegistryService:
         self._roster = roster
         self._feed = Feed(store, recorder)
         self._snapshots = Snapshots(store, recorder)
-        self._applied = AppliedBook(store, recorder, policies)
+        self._hearing = hearing
+        self._applied = AppliedBook(store, recorder, policies, hearing)
 
     async def submit(self, caller: Caller, instruction: Instruction) -> Outcome:
         """Carry out one instruction; returns once it is durable.
@@ -143,7 +146,9 @@ class RegistryService:
         result = await self._store.commit(DeliveryUnit(report, row, self._recorder, self._policies))
         if isinstance(result, RefusedError):
             raise result
-        return result
+        if result.is_new:
+            self._hearing.delivery(caller.party, report)
+        return result.revision
 
     async def report_applied(self, caller: Caller, report: AppliedReport) -> int:
         """Record what a carrier's network carried out; returns the revision of its entry.

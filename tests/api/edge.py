@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from google.rpc.error_details_pb2 import ErrorInfo
 from grpc_status import rpc_status
 
+from gateway.api.counting import listen
 from gateway.api.identity import known_party
 from gateway.api.server import GatewayServer, ServerSettings, Services, build_server
 from gateway.service.audit import AuditService, LogRooms
@@ -127,10 +128,10 @@ class Edge:
 @asynccontextmanager
 async def open_edge(folder: Path, keys: OperatorKeys | None = None, **changes: object) -> AsyncIterator[Edge]:
     """A gateway over a store in memory, behind mTLS unless told otherwise. ``keys`` are operators' offline keys."""
-    async with open_house() as house:
+    telemetry = Telemetry()
+    async with open_house(hearing=listen(telemetry)) as house:
         screening = ScreeningService(house.store, house.recorder, house.policies, ROSTER)
         await screening.load()
-        telemetry = Telemetry()
         policy = PolicyService(house.store, house.recorder, house.policies, screening, keys, house.clock, ROSTER)
         rooms = house.log_rooms()
         await rooms.signer.start()

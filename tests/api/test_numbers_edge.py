@@ -75,6 +75,9 @@ async def test_events_when_streamed_then_each_is_answered_in_order_and_bad_ones_
         assert edge.telemetry.registry.get_sample_value(
             "optout_number_events_total", {"party": "mobile", "kind": "closed", "reason": "EVENT_CONFLICT"}
         ) == 1  # fmt: skip
+        # It came twice, and is one entry.
+        ported = {"party": "telecom", "kind": "ported_in", "reason": ""}
+        assert edge.telemetry.registry.get_sample_value("optout_number_events_total", ported) == 1
 
 
 async def test_subscription_when_the_number_moved_and_was_closed_then_its_row_says_so(pki):

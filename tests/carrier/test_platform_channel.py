@@ -257,10 +257,11 @@ async def test_order_when_it_is_in_force_and_not_reported_then_that_is_counted_a
         assert rig.gateway.applied == []
 
 
-async def test_order_when_reported_in_time_then_it_is_not_read_back() -> None:
-    async with open_rig(IMPATIENT) as rig:
+async def test_order_when_reported_then_it_is_awaited_no_more() -> None:
+    async with open_rig(apply_delay_s=3600) as rig:
         await rig.order(make_order())
+        await rig.until_carried()
+        assert rig.channel.read_back.awaited == 1
+        rig.simulator.set_delay(0)
         await rig.gateway.until(applied=1)
-        await rig.order(make_order("a-2", 2))
-        await rig.gateway.until(applied=2)
-        assert rig.count("told_again") == rig.count("unreported") == 0
+        assert rig.channel.read_back.awaited == 0

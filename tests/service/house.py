@@ -16,6 +16,7 @@ from gateway.service.books import CapabilityBook, PolicyBook
 from gateway.service.epoch import EpochCadence, Epochs
 from gateway.service.eraser import Eraser
 from gateway.service.gate import Gate
+from gateway.service.hearing import DEAF, Hearing
 from gateway.service.numbers import NumberService
 from gateway.service.outbox import NoticeOrder, OutboxSealer
 from gateway.service.record import Recorder
@@ -108,28 +109,41 @@ class House:
         return [sealer.open_notice(row) for row in rows if row.kind is OutboxKind.NOTIFY]
 
 
-def house_over(store: Store, keys: KeyStore, clock: FakeClock, capabilities: Capabilities | None = None) -> House:
+def house_over(
+    store: Store,
+    keys: KeyStore,
+    clock: FakeClock,
+    capabilities: Capabilities | None = None,
+    hearing: Hearing = DEAF,
+) -> House:
     """The services over a store."""
     policies, book = PolicyBook(default_policy(), default_lines(), clock), CapabilityBook()
     if capabilities is not None:
         book.put(capabilities)
-    return furnish(store, Recorder(Vault(keys, b"l" * 32)), clock, policies, book)
+    return furnish(store, Recorder(Vault(keys, b"l" * 32)), clock, policies, book, hearing)
 
 
-def furnish(store: Store, recorder: Recorder, clock: FakeClock, policies: PolicyBook, book: CapabilityBook) -> House:
+def furnish(
+    store: Store,
+    recorder: Recorder,
+    clock: FakeClock,
+    policies: PolicyBook,
+    book: CapabilityBook,
+    hearing: Hearing = DEAF,
+) -> House:
     """The services over a store and books that are there already."""
     registrar = Registrar(recorder, policies, book)
-    registry = RegistryService(store, recorder, policies, book, ROSTER)
+    registry = RegistryService(store, recorder, policies, book, ROSTER, hearing)
     numbers, timers = NumberService(store, registrar), Timers(store, registrar, clock, Eraser(store, recorder))
     return House(store, recorder, clock, policies, book, registry, numbers, timers)
 
 
 @asynccontextmanager
-async def open_house(capabilities: Capabilities | None = None) -> AsyncIterator[House]:
+async def open_house(capabilities: Capabilities | None = None, hearing: Hearing = DEAF) -> AsyncIterator[House]:
     """A house over a store in memory, on a clock that stands still."""
     clock, keys = FakeClock(NOON_MS), MemoryKeyStore()
     store = MemoryStore(keys, clock=clock)
     try:
-        yield house_over(store, keys, clock, capabilities)
+        yield house_over(store, keys, clock, capabilities, hearing)
     finally:
         await store.close()
