@@ -42,7 +42,7 @@ def test_telecom_when_it_says_anything_then_under_its_public_signature() -> None
         for row, lines in TELECOM.items()
         if row.startswith("says: ")
         for ask, line in lines.items()
-        if ask != "asks"
+        if ask not in {"asks", "names"}
     ]
     assert notices
     assert all(line.startswith("【天翼防骚扰服务提醒】") for line in notices)

@@ -8,8 +8,9 @@ from typing import Final
 from adapters.carrier.account.flow import Flow, Plan
 from adapters.carrier.account.instructions import write_shown
 from adapters.carrier.account.view import PageFacts, PageView
-from adapters.carrier.base import AccountData, Carrier, CarrierData, CommandRule, SmsData
+from adapters.carrier.base import AccountData, Carrier, CarrierData, CommandRule, ConsentData, SmsData
 from adapters.carrier.commands import Command, CommandContext, CommandTable, Help, Reading, parse_command
+from adapters.carrier.contract import write_notice
 from adapters.carrier.notices import NoticeWriter
 from adapters.journal.account import Binding, ConsentPrompt
 from adapters.testing.browser import Page
@@ -43,6 +44,8 @@ def observe_texts(carrier: Carrier) -> Sheet:
         )
         for text in _list_texts(sms.commands, (*_BLOGS, *sms.explained, *sms.help_texts))
     }
+    if sms.terms is not None:
+        rows["rests on: what opens at once"] = _describe_terms(sms.terms)
     return {**rows, "tells: refusals of a text": _list_refusals(carrier.data, sms)}
 
 
@@ -153,6 +156,16 @@ def _describe_work(plan: Plan) -> Iterable[str]:
         *(["on consent"] if work["notice"] else []),
     ]
     return filter(None, told)
+
+
+def _describe_terms(terms: ConsentData) -> Mapping[str, str]:
+    shown = write_notice(terms)
+    return {
+        "version": shown.notice_version,
+        "text": terms.text,
+        "recipients": ", ".join(shown.recipients),
+        "purposes": ", ".join(shown.purposes),
+    }
 
 
 def _describe_consent(account: AccountData) -> Mapping[str, str]:

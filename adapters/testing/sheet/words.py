@@ -22,7 +22,7 @@ def observe_words(carrier: Carrier) -> Sheet:
     data, account = carrier.data, carrier.data.account
     parameters = dict(data.notices.parameters) | dict({} if account is None else account.parameters)
     writer = NoticeWriter(data.notices)
-    rows = {f"says: {name}": _say(writer, name) for name in data.notices.templates}
+    rows = {f"says: {name}": _say(writer, name, template) for name, template in data.notices.templates.items()}
     rows |= {f"writes: {name}": _write_values(data.notices, name, one) for name, one in parameters.items()}
     if account is not None:
         words = OutcomeWords(data, account)
@@ -32,11 +32,13 @@ def observe_words(carrier: Carrier) -> Sheet:
     return {**rows, "sends: pieces of a text": _cut(data.notices)}
 
 
-def _say(writer: NoticeWriter, template: str) -> Mapping[str, str]:
-    """Write a notice in each situation, and say what it asks."""
-    situations: Mapping[str, Mapping[str, str]] = SITUATIONS.get(template, {"always": {}})
-    lines = {name: writer.say(template, {**PLAIN, **changes}) for name, changes in situations.items()}
-    request = NoticeRequest("n-1", Origin.GATEWAY, "+8613800138000", template, PLAIN, 0)
+def _say(writer: NoticeWriter, name: str, template: TemplateData) -> Mapping[str, str]:
+    """Write a notice in each situation, and say what it asks, and to what consent is given with a yes."""
+    situations: Mapping[str, Mapping[str, str]] = SITUATIONS.get(name, {"always": {}})
+    lines = {situation: writer.say(name, {**PLAIN, **changes}) for situation, changes in situations.items()}
+    if template.recipients or template.purposes:
+        lines["names"] = f"{', '.join(template.recipients)} for {', '.join(template.purposes)}"
+    request = NoticeRequest("n-1", Origin.GATEWAY, "+8613800138000", name, PLAIN, 0)
     _, prompt = writer.write(request, 0)
     if prompt is not None:
         lines["asks"] = f"{prompt.target or 'no target'}, version {prompt.notice_version}, to {prompt.expire_ms}"
